@@ -1,0 +1,103 @@
+/* Models: open a checkpoint folder, ask what is in it, compute logits. */
+#ifndef REEL_MODEL_H
+#define REEL_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <reel/args.h>
+#include <reel/context.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct reel_model reel_model;  /**< config, labels, weights, processor: not changed by inference, so threads may share it */
+typedef struct reel_run reel_run;      /**< one caller's memory and primitives for a model; not shared between threads */
+
+/** Opens a checkpoint folder as transformers saves it: config.json, and model.safetensors (or its shards). Weights are
+ * float32 in memory whatever the file holds. *out is NULL on failure.
+ * REEL_ERR_NOT_FOUND: no such folder, config or weights, or a tensor of the model is missing; REEL_ERR_FORMAT: damaged;
+ * REEL_ERR_MISMATCH: a tensor has another shape than config.json wants; REEL_ERR_NUMERIC: a weight is not finite;
+ * REEL_ERR_UNSUPPORTED: another architecture. */
+REEL_API reel_status reel_model_open(reel_context *ctx, const char *dir, reel_model **out, reel_error *err);
+
+/** Frees the model and sets *model to NULL. NULL and &(reel_model *){NULL} are fine. */
+REEL_API void reel_model_close(reel_model **model);
+
+/** What a caller must know to feed a model. Returned by value into the caller's struct of `size` bytes (sizeof). */
+typedef struct reel_model_info {
+    size_t size;                    /**< set by the caller to sizeof(reel_model_info) */
+    const char *model_type;         /**< "videomae" */
+    const char *architecture;       /**< "VideoMAEForVideoClassification" */
+    int64_t parameters;             /**< numbers in the weights */
+    int frames, channels, height, width;  /**< of a clip: T, C, H, W */
+    int labels;                     /**< K */
+    int hidden_size, layers, heads, tokens;  /**< D, L, h, N */
+    double gflop_forward;           /**< multiplications and additions of one clip's forward, in 10^9 */
+} reel_model_info;
+
+/** Fills *info; strings are owned by the model. REEL_ERR_ARG: info->size is not one that this library knows. */
+REEL_API reel_status reel_model_get_info(const reel_model *model, reel_model_info *info, reel_error *err);
+
+/** Name of label k, 0 <= k < labels; NULL outside. Owned by the model. */
+REEL_API const char *reel_model_label(const reel_model *model, int k);
+
+/** Plans memory and primitives for batches of up to `max_batch` clips. *out is NULL on failure. The model must outlive it.
+ * REEL_ERR_NOMEM: more than the context's max_memory or than the machine has; the message gives both figures. */
+REEL_API reel_status reel_run_open(const reel_model *model, size_t max_batch, reel_run **out, reel_error *err);
+REEL_API void reel_run_close(reel_run **run);
+
+/** Computes the logits of a batch of clips.
+ *
+ * @param run     planned for at least `batch`
+ * @param pixels  float32 (B, T, C, H, W), row-major, normalised with the processor's mean and std; borrowed until return
+ * @param batch   B, from 1 to the run's max_batch
+ * @param logits  out: float32 (B, K), untouched on failure
+ * @param hidden  out: float32 (B, N, D), transformers' last_hidden_state; NULL where not wanted
+ * @return REEL_OK; REEL_ERR_ARG: batch out of range; REEL_ERR_BACKEND: the device failed; REEL_ERR_CANCELLED
+ *
+ * Follows VideoMAE (arXiv:2203.12602); equals VideoMAEForVideoClassification of transformers within 1e-4 in float32
+ * (tests/golden). */
+REEL_API reel_status reel_run_forward(reel_run *run, const float *pixels, size_t batch, float *logits, float *hidden,
+                                      reel_error *err);
+
+/** `reel forward`: pixel_values (B,T,C,H,W) float32 from one safetensors file, logits (B,K) to another. */
+REEL_API reel_status reel_forward(reel_context *ctx, const reel_args *args, reel_error *err);
+
+/** One stored tensor of a checkpoint, for `reel model info`. */
+typedef struct reel_tensor_info {
+    const char *name;
+    const char *dtype;   /**< "F32", "BF16", … as in safetensors */
+    int rank;
+    int64_t shape[8];
+    int64_t bytes;
+    const char *use;     /**< "" used as it is, "unused" by this model */
+} reel_tensor_info;
+
+/** What a checkpoint folder holds. Allocated by the library; fields may be added at the end. */
+typedef struct reel_checkpoint_info {
+    reel_model_info model;
+    size_t tensors;
+    const reel_tensor_info *tensor;
+    size_t missing;                 /**< tensors of a classification model that the file lacks (a fresh head) */
+    const char *const *missing_name;
+    const char *const *label;       /**< model.labels names */
+    const char *processor;          /**< the processor's file as JSON text, or NULL */
+    double image_mean[3], image_std[3];
+    int64_t file_bytes;
+} reel_checkpoint_info;
+
+/** `reel model info`: reads a folder and checks every header and tensor; a pre-training checkpoint is fine. */
+REEL_API reel_status reel_checkpoint_info_open(reel_context *ctx, const reel_args *args, reel_checkpoint_info **out,
+                                               reel_error *err);
+REEL_API void reel_checkpoint_info_close(reel_checkpoint_info **info);
+
+/** `reel model new`: a randomly initialised model folder, as transformers draws it for the same seed. */
+REEL_API reel_status reel_model_new(reel_context *ctx, const reel_args *args, reel_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

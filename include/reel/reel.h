@@ -1,0 +1,11 @@
+/* libreel: everything at once. */
+#ifndef REEL_REEL_H
+#define REEL_REEL_H
+#include <reel/args.h>
+#include <reel/context.h>
+#include <reel/data.h>
+#include <reel/model.h>
+#include <reel/status.h>
+#include <reel/train.h>
+#include <reel/video.h>
+#endif
