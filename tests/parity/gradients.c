@@ -1,0 +1,76 @@
+/* For the comparison with Python: the gradients of one batch.
+ *   reel_gradients MODEL IN.safetensors OUT.safetensors      IN: pixel_values (B,T,C,H,W) float32, labels (B) int64 */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/context.h"
+#include "base/mem.h"
+#include "format/safetensors.h"
+#include "models/run.h"
+
+static reel_status write_gradients(const reel_model *m, const float *block, const char *path, double loss, reel_error *err)
+{
+    size_t n = 0;
+    float loss32 = (float)loss;
+    reel_st_entry *entry = reel_calloc(m->params.n + 1, sizeof *entry);
+    if (entry == NULL)
+        return reel_fail_nomem(err, path);
+    for (size_t i = 0; i < m->params.n; i++) {
+        const reel_param *p = &m->params.param[i];
+        if (p->name != NULL)
+            entry[n++] = (reel_st_entry){p->name, REEL_F32, p->shape, block + p->offset};
+    }
+    entry[n++] = (reel_st_entry){"loss", REEL_F32, {.rank = 1, .dim = {1}}, &loss32};
+    reel_status status = reel_st_write(path, entry, n, NULL, 0, err);
+    reel_free(entry);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    reel_error err = {0};
+    reel_status status = REEL_OK;
+    reel_context *ctx = NULL;
+    reel_model *model = NULL;
+    reel_run *run = NULL;
+    reel_st in = {0};
+    float *block = NULL, *pixels = NULL;
+    int64_t *labels = NULL;
+    double value;
+    if (argc != 4)
+        return 2;
+    REEL_TRY(reel_context_open(&ctx, &err));
+    REEL_TRY(reel_model_open(ctx, argv[1], &model, &err));
+    REEL_TRY(reel_st_open(argv[2], &in, &err));
+    const reel_st_tensor *px = reel_st_find(&in, "pixel_values"), *lb = reel_st_find(&in, "labels");
+    if (px == NULL || lb == NULL) {
+        status = reel_fail(&err, REEL_ERR_NOT_FOUND, "%s: pixel_values and labels are wanted", argv[2]);
+        goto done;
+    }
+    size_t batch = (size_t)px->shape.dim[0];
+    pixels = reel_alloc_aligned(px->bytes, 1);
+    labels = reel_alloc_aligned(lb->bytes, 1);
+    block = reel_alloc_aligned(model->params.floats, sizeof *block);
+    if (pixels == NULL || labels == NULL || block == NULL) {
+        status = reel_fail_nomem(&err, argv[0]);
+        goto done;
+    }
+    memcpy(pixels, px->data, px->bytes);
+    memcpy(labels, lb->data, lb->bytes);
+    REEL_TRY(reel_run_open_with(model, batch, REEL_RUN_TRAIN, NULL, &run, &err));
+    const reel_loss loss = {.kind = REEL_LOSS_SINGLE, .label = labels, .items = (double)batch};
+    REEL_TRY(reel_run_train(run, pixels, batch, &loss, false, 0, 0, &value, NULL, &err));
+    REEL_TRY(reel_run_get(run, REEL_BLOCK_GRADS, block, &err));
+    REEL_TRY(write_gradients(model, block, argv[3], value, &err));
+done:
+    if (status != REEL_OK)
+        fprintf(stderr, "%s\n", err.message);
+    reel_run_close(&run);
+    reel_model_close(&model);
+    reel_st_close(&in);
+    reel_context_close(&ctx);
+    reel_free(block);
+    reel_free(pixels);
+    reel_free(labels);
+    return status == REEL_OK ? 0 : 1;
+}

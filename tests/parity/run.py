@@ -1,0 +1,12 @@
+"""All live comparisons with Python, one TAP stream. Needs requirements.txt; REEL names the command, REEL_GRADIENTS the helper."""
+import common as c
+import model_parity
+import predict_parity
+import train_parity
+
+for part in (model_parity, train_parity, predict_parity):
+    try:
+        part.main()
+    except Exception as e:  # one broken part must not hide the others
+        c.report(False, part.__name__, f"{type(e).__name__}: {str(e)[:2000]}")
+c.finish()
