@@ -82,6 +82,10 @@ REEL_API const char *reel_option_note(const char *name);
 /** Reads a JSON object {option: value} and sets each that is not set yet: the command line beats the file. */
 REEL_API reel_status reel_args_read(reel_args *args, const char *json_path, reel_error *err);
 
+/** Whether the options fit together as far as they alone tell: what a job needs is given, none contradicts another. The jobs
+ * ask themselves; asking before tells wrong usage from a failure. REEL_ERR_ARG, REEL_ERR_UNSUPPORTED. */
+REEL_API reel_status reel_args_check(const reel_args *args, reel_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 
+struct reel_json;
+
 /* Storage of a value at row->offset: BOOL bool, INT int64_t, FLOAT double, STRING and CHOICE char * (owned, "" for none). */
 struct reel_args {
     reel_job job;
@@ -14,13 +16,40 @@ struct reel_args {
     char **text;         /* one a row: the text last handed out */
 };
 
-typedef struct reel_job_table { const char *verb; const reel_option *rows; size_t count, struct_size; } reel_job_table;
-extern const reel_job_table reel_job_tables[REEL_JOB_COUNT];
+typedef struct reel_job_table {
+    const char *verb;
+    const reel_option *rows;
+    size_t count, struct_size;
+    const char *needs;   /* what must be given: words with blanks between, each of alternatives "a|b" */
+    void (*derive)(reel_args *args);                                /* values that follow from others; may be NULL */
+    reel_status (*check)(const reel_args *args, reel_error *err);   /* what must hold between options; may be NULL */
+} reel_job_table;
+const reel_job_table *reel_job_table_of(reel_job job);
 
 /* The values, as the struct of that job; NULL where args is for another job. */
 const void *reel_args_values(const reel_args *args, reel_job job);
 
-/* A JSON object of all options that change results, for checkpoints and reports. Declared in base/json.h's terms. */
+/* A copy with the same values and the same options counted as set. *out is NULL on failure. */
+reel_status reel_args_copy(const reel_args *args, reel_args **out, reel_error *err);
+
+/* A JSON object of all options that change results, for checkpoints and reports. NULL: no memory. */
 struct reel_json *reel_args_json(const reel_args *args);
+
+/* Sets each option of a JSON object {option: value} that is not set yet. `what` names the object in messages. */
+reel_status reel_args_apply(reel_args *args, const struct reel_json *object, const char *what, reel_error *err);
+
+/* Between the engine's files: one value from text, and its text again (NULL: no memory). */
+reel_status reel_value_parse(const reel_option *row, void *field, const char *text, reel_error *err);
+char *reel_value_text(const reel_option *row, const void *field);
+void *reel_args_field(const reel_args *args, const reel_option *row);
+
+/* An option of TrainingArguments that has no meaning here. `accepts`: the values that change nothing, with '|' between;
+ * "" means any. */
+typedef struct reel_ignored { const char *name, *accepts, *note; } reel_ignored;
+const reel_ignored *reel_ignored_find(const char *name);
+
+/* `name` without leading dashes and with '_' for '-', in `out`; false where it is too long to be a name. */
+enum { REEL_NAME_SIZE = 64 };
+bool reel_option_spelling(const char *name, char out[REEL_NAME_SIZE]);
 
 #endif

@@ -7,7 +7,7 @@
 
 typedef struct reel_train_args {
     /* what */
-    char *model, *from_config, *data, *output_dir, *resume_from_checkpoint, *config;
+    char *model, *from_config, *data, *output_dir, *resume_from_checkpoint;
     bool overwrite_output_dir, ignore_mismatched_sizes;
     int64_t num_frames;                          /* 0: the model's */
     /* clips */

@@ -1,0 +1,99 @@
+/* Options from and to JSON: a file of options, and the record that checkpoints and reports keep. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "args/args.h"
+#include "args/rows.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+/* A JSON value as the text that the command line would have; *out NULL for null. */
+static reel_status value_text(const reel_json *value, char **out, reel_error *err)
+{
+    int64_t whole;
+    char number[32];
+    *out = NULL;
+    if (reel_json_is_null(value))
+        return REEL_OK;
+    if (reel_json_is_string(value)) {
+        if (reel_json_string(value) == NULL)
+            return reel_fail(err, REEL_ERR_FORMAT, "the text holds a NUL byte");
+        *out = reel_strdup(reel_json_string(value));
+    } else if (reel_json_is_bool(value)) {
+        *out = reel_strdup(reel_json_true(value) ? "true" : "false");
+    } else if (reel_json_integer(value, &whole)) {
+        *out = reel_format("%" PRId64, whole);
+    } else if (reel_json_is_number(value)) {
+        reel_format_double(number, reel_json_number(value));
+        *out = reel_strdup(number);
+    } else {
+        *out = reel_json_dump(value, 0, REEL_JSON_KEEP);  /* lr_scheduler_kwargs */
+    }
+    return *out != NULL ? REEL_OK : reel_fail_nomem(err, "options");
+}
+
+reel_status reel_args_apply(reel_args *args, const reel_json *object, const char *what, reel_error *err)
+{
+    reel_status status = REEL_OK;
+    reel_error inner = { REEL_OK, "" };
+    char *text = NULL;
+    if (!reel_json_is_object(object))
+        return reel_fail(err, REEL_ERR_FORMAT, "%s: not a JSON object of options", what);
+    for (void *it = reel_json_first(object); it != NULL; it = reel_json_next(object, it)) {
+        const char *name = reel_json_key(it);
+        if (reel_args_is_set(args, name))
+            continue;
+        status = value_text(reel_json_value(it), &text, &inner);
+        if (status == REEL_OK && text != NULL)
+            status = reel_args_set(args, name, text, &inner);
+        reel_free(text);
+        text = NULL;
+        if (status != REEL_OK)
+            return reel_fail(err, status, "%s: %s", what, inner.message);
+    }
+    return REEL_OK;
+}
+
+reel_status reel_args_read(reel_args *args, const char *json_path, reel_error *err)
+{
+    reel_json *object = NULL;
+    reel_status status = reel_json_read(json_path, REEL_JSON_LIMIT, false, &object, err);
+    if (status == REEL_OK)
+        status = reel_args_apply(args, object, json_path, err);
+    reel_json_free(object);
+    return status;
+}
+
+static bool set_member(reel_json *object, const reel_option *row, const void *field)
+{
+    switch (row->type) {
+    case REEL_OPTION_BOOL:
+        return reel_json_set_bool(object, row->name, *(const bool *)field);
+    case REEL_OPTION_INT:
+        return reel_json_set_int(object, row->name, *(const int64_t *)field);
+    case REEL_OPTION_FLOAT:
+        return reel_json_set_double(object, row->name, *(const double *)field);
+    case REEL_OPTION_STRING:
+    case REEL_OPTION_CHOICE:
+        break;
+    }
+    return reel_json_set_string(object, row->name, *(char *const *)field);
+}
+
+reel_json *reel_args_json(const reel_args *args)
+{
+    const reel_job_table *table = reel_job_table_of(args->job);
+    reel_json *object = reel_json_object();
+    bool good = object != NULL;
+    for (size_t i = 0; good && i < table->count; i++) {
+        const reel_option *row = &table->rows[i];
+        if (strcmp(row->group, GROUP_RESULT) != 0 && strcmp(row->group, GROUP_MACHINE) != 0)
+            good = set_member(object, row, reel_args_field(args, row));
+    }
+    if (!good) {
+        reel_json_free(object);
+        object = NULL;
+    }
+    return object;
+}
