@@ -1,0 +1,3 @@
+/* The AVX2 rows of the math table. */
+#include "kernels/simd_avx2.h"
+#include "kernels/math_tmpl.h"

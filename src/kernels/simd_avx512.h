@@ -1,0 +1,68 @@
+/* The vector vocabulary of the kernel templates in AVX-512: vf is a vector of floats, k the elements of it that count. */
+#ifndef REEL_KERNELS_SIMD_H
+#define REEL_KERNELS_SIMD_H
+
+#include <immintrin.h>
+#include <stddef.h>
+
+#define SIMD_NAME(name) reel_##name##_avx512
+enum { LANES = 16 };
+typedef __m512 vf;
+typedef struct vd { __m512d lo, hi; } vd;  /* the same elements as doubles */
+
+static inline __mmask16 vf_mask(size_t k) { return (__mmask16)((1u << k) - 1u); }
+static inline vf vf_set(float x) { return _mm512_set1_ps(x); }
+static inline vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline void vf_store(float *p, vf x) { _mm512_storeu_ps(p, x); }
+/* Up to the k-th element; the rest is zero, and is not touched in memory. */
+static inline vf vf_get(const float *p, size_t k)
+{
+    return k >= LANES ? vf_load(p) : _mm512_maskz_loadu_ps(vf_mask(k), p);
+}
+static inline void vf_put(float *p, vf x, size_t k)
+{
+    if (k >= LANES)
+        vf_store(p, x);
+    else
+        _mm512_mask_storeu_ps(p, vf_mask(k), x);
+}
+static inline vf vf_keep(vf x, vf rest, size_t k) { return k >= LANES ? x : _mm512_mask_blend_ps(vf_mask(k), rest, x); }
+
+static inline vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
+static inline vf vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
+static inline vf vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+static inline vf vf_div(vf a, vf b) { return _mm512_div_ps(a, b); }
+static inline vf vf_sqrt(vf a) { return _mm512_sqrt_ps(a); }
+static inline vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }    /* a b + c, one rounding */
+static inline vf vf_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }  /* c - a b, one rounding */
+/* b where one of them is not a number */
+static inline vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+static inline vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
+static inline vf vf_abs(vf a) { return _mm512_abs_ps(a); }
+static inline vf vf_round(vf a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static inline vf vf_if_negative(vf x, vf yes, vf no)
+{
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ), no, yes);
+}
+static inline vf vf_if_positive(vf x, vf yes, vf no)
+{
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ), no, yes);
+}
+/* x 2^n for whole n; denormal results are rounded once. */
+static inline vf vf_ldexp(vf x, vf n) { return _mm512_scalef_ps(x, n); }
+static inline float vf_sum(vf x) { return _mm512_reduce_add_ps(x); }
+static inline float vf_top(vf x) { return _mm512_reduce_max_ps(x); }
+
+static inline vd vd_zero(void) { return (vd){_mm512_setzero_pd(), _mm512_setzero_pd()}; }
+static inline vd vd_add(vd a, vd b) { return (vd){_mm512_add_pd(a.lo, b.lo), _mm512_add_pd(a.hi, b.hi)}; }
+static inline vd vd_of(vf x)
+{
+    return (vd){_mm512_cvtps_pd(_mm512_castps512_ps256(x)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1))};
+}
+static inline vd vd_fma(vd a, vd b, vd c)
+{
+    return (vd){_mm512_fmadd_pd(a.lo, b.lo, c.lo), _mm512_fmadd_pd(a.hi, b.hi, c.hi)};
+}
+static inline double vd_sum(vd x) { return _mm512_reduce_add_pd(_mm512_add_pd(x.lo, x.hi)); }
+
+#endif
