@@ -19,6 +19,7 @@ typedef struct reel_pass {
     reel_weight *packed;         /* one a parameter, `packed` made in inference; NULL: use the plain ones */
     void *cache;                 /* the architecture's own memory between forward and backward (host structs in cache_bytes) */
     size_t batch;
+    reel_dtype dtype;            /* of activations */
     bool train;
     bool accumulate;             /* gradients are added to */
     bool cancelled;              /* set when the context wants to stop; the rest of the walk does nothing */
