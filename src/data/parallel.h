@@ -1,0 +1,21 @@
+/* Independent pieces of work on several threads. */
+#ifndef REEL_DATA_PARALLEL_H
+#define REEL_DATA_PARALLEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/context.h"
+#include "base/error.h"
+
+/* Piece i of the work. Called from several threads, each i once; must not depend on the others. */
+typedef reel_status (*reel_piece_fn)(void *user, size_t i, reel_error *err);
+
+/* Does pieces 0 to n - 1. After a failure no new piece is begun, and that of the lowest number is reported; a cancelled
+ * context ends it likewise. */
+reel_status reel_parallel(reel_context *ctx, int threads, size_t n, reel_piece_fn fn, void *user, reel_error *err);
+
+/* `wanted` threads, or the context's where it is 0. */
+int reel_loader_threads(const reel_context *ctx, int64_t wanted);
+
+#endif
