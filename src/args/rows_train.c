@@ -19,7 +19,7 @@ static const reel_option rows_train[] = {
     ROW_STRING(resume_from_checkpoint, GROUP_RESULT, "", "go on from a folder; true: the newest"),
 
     ROW_FLOAT(num_train_epochs, GROUP_TRAIN, 0, 1e6, "4.0", "epochs", "passes over the training videos"),
-    ROW_INT(max_steps, GROUP_TRAIN, -1, 1e12, "-1", "steps", "steps, instead of epochs; -1: epochs"),
+    ROW_INT(max_steps, GROUP_TRAIN, -1, 1e12, "-1", "steps", "instead of epochs; -1: epochs"),
     ROW_INT(per_device_train_batch_size, GROUP_TRAIN, 1, ROW_BATCH_MAX, "8", "clips", "clips a forward and backward"),
     ROW_INT(gradient_accumulation_steps, GROUP_TRAIN, 1, 65536, "1", "batches", "batches for one step"),
     ROW_FLOAT(learning_rate, GROUP_TRAIN, 0, 1, "5e-05", "", "peak step size of AdamW"),
