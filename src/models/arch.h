@@ -10,6 +10,7 @@ struct reel_arch {
     const char *architecture;     /* "VideoMAEForVideoClassification" */
     const char *base_prefix;      /* "videomae." */
     const char *shown;            /* for people: "VideoMAE" */
+    const char *config_defaults;  /* JSON object: the fields that a save always writes, at their defaults */
 
     /* Reads and checks what is its own in config->json (the shared fields are read). */
     reel_status (*config_read)(reel_config *config, const char *what, reel_error *err);
@@ -24,6 +25,9 @@ struct reel_arch {
     /* Bytes of constants (position tables) kept on the device, and their numbers; may be NULL. */
     size_t (*constants)(const reel_config *config);
     void (*constants_fill)(const reel_config *config, float *host);
+
+    /* Bytes of host memory that forward and backward share (pass->cache). */
+    size_t (*cache_bytes)(const reel_config *config);
 
     /* Walks the model: pixels (B, T, C, H, W) on the device to logits (B, K). What the backward needs stays in the arena
      * when pass->train. hidden: (B N, D) copy of last_hidden_state, or dev NULL. */

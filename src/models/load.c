@@ -1,0 +1,339 @@
+/* A checkpoint folder becomes a model. */
+#include "models/load.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "models/config.h"
+#include "models/init.h"
+
+static const reel_load_options own = {.need_all = true};
+
+void reel_model_close(reel_model **model)
+{
+    if (model == NULL || *model == NULL)
+        return;
+    reel_model *m = *model;
+    reel_config_free(&m->config);
+    reel_params_free(&m->params);
+    reel_processor_free(&m->processor);
+    reel_free(m->weights);
+    reel_free(m->path);
+    reel_free(m);
+    *model = NULL;
+}
+
+static void free_names(char **name, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        reel_free(name[i]);
+    reel_free(name);
+}
+
+void reel_load_report_free(reel_load_report *r)
+{
+    free_names(r->unused, r->n_unused);
+    free_names(r->fresh, r->n_fresh);
+    *r = (reel_load_report){0};
+}
+
+bool reel_report_add(char ***list, size_t *n, const char *name)
+{
+    char **grown = (*n & (*n - 1)) != 0 ? *list : reel_realloc(*list, *n > 0 ? 2 * *n : 1, sizeof **list);
+    if (grown == NULL)
+        return false;
+    *list = grown;
+    (*list)[*n] = reel_strdup(name);
+    return (*list)[*n] != NULL && ++*n > 0;
+}
+
+/* --- config and labels --- */
+
+static reel_status use_labels(reel_model *m, const reel_load_options *o, reel_load_report *report, reel_error *err)
+{
+    if (o->labels == NULL)
+        return REEL_OK;
+    bool same_number = o->n_labels == (size_t)m->config.labels;
+    for (size_t i = 0; same_number && i < o->n_labels && !report->names_differ; i++)
+        report->names_differ = strcmp(o->labels[i], m->config.label[i]) != 0;
+    report->labels_replaced = !same_number;
+    return reel_config_set_labels(&m->config, o->labels, o->n_labels, err);
+}
+
+static reel_status use_frames(reel_model *m, const char *path, int frames, reel_error *err)
+{
+    if (frames <= 0 || frames == m->config.frames)
+        return REEL_OK;
+    if (!reel_json_set_int(m->config.json, "num_frames", frames))
+        return reel_fail_nomem(err, path);
+    return m->arch->config_read(&m->config, path, err);
+}
+
+reel_status reel_model_begin(reel_context *ctx, const char *config_path, const reel_load_options *options, reel_model **out,
+                             reel_load_report *report, reel_error *err)
+{
+    reel_status status = REEL_OK;
+    *out = NULL;
+    reel_model *m = reel_calloc(1, sizeof *m);
+    if (m == NULL)
+        return reel_fail_nomem(err, config_path);
+    m->ctx = ctx;
+    REEL_TRY(reel_config_read(config_path, &m->config, &m->arch, err));
+    REEL_TRY(use_frames(m, config_path, options->num_frames, err));
+    REEL_TRY(use_labels(m, options, report, err));
+    REEL_TRY(m->arch->params_list(&m->config, &m->params, err));
+    *out = m;
+    m = NULL;
+done:
+    reel_model_close(&m);
+    return status;
+}
+
+reel_status reel_model_allocate(reel_model *m, const char *what, reel_error *err)
+{
+    char text[96];
+    reel_model_describe(m, text, sizeof text);
+    reel_status status = reel_memory_check(m->ctx, (uint64_t)m->params.floats * sizeof(float), text,
+                                           "A smaller model is needed, or another machine.", err);
+    if (status != REEL_OK)
+        return status;
+    m->weights = reel_alloc_aligned(m->params.floats, sizeof *m->weights);
+    if (m->weights == NULL)
+        return reel_fail_nomem(err, what);
+    return REEL_OK;
+}
+
+/* --- weights --- */
+
+reel_status reel_fail_missing(const reel_params *params, const bool *missing, const char *what, reel_error *err)
+{
+    reel_text names = {0};
+    size_t n = 0;
+    bool head_only = true;
+    for (size_t i = 0; i < params->n; i++)
+        if (missing[i]) {
+            if (n++ < 3)
+                reel_text_printf(&names, "%s%s", n > 1 ? ", " : "", params->param[i].name);
+            head_only = head_only && params->param[i].head;
+        }
+    reel_status status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s: %zu tensor%s of the model %s missing from the weights: %s%s. %s",
+                                   what, n, n == 1 ? "" : "s", n == 1 ? "is" : "are", names.s != NULL ? names.s : "",
+                                   n > 3 ? ", …" : "", head_only ? "This checkpoint has no classification head: fine-tune it "
+                                   "first (reel train)" : "Does config.json belong to these weights?");
+    reel_text_free(&names);
+    return status;
+}
+
+/* A head of another number of labels is drawn anew where the caller brought the labels. */
+static bool replaced_head(const reel_st_tensor *t, const reel_param *p, const reel_load_options *o)
+{
+    return o->labels != NULL && p->head && t->shape.rank == p->shape.rank && p->shape.rank > 0 &&
+           t->shape.dim[0] != p->shape.dim[0] &&
+           (p->shape.rank < 2 || t->shape.dim[1] == p->shape.dim[1]);
+}
+
+/* Decides for each parameter where it comes from, before anything large is allocated. */
+static reel_status check_sources(const reel_params *params, reel_matching *match, const reel_load_options *o, const char *what,
+                                 bool *fresh, reel_error *err)
+{
+    reel_status status = REEL_OK;
+    size_t lost = 0;
+    bool *missing = reel_calloc(params->n, sizeof *missing);
+    if (missing == NULL)
+        return reel_fail_nomem(err, what);
+    for (size_t i = 0; i < params->n; i++) {
+        const reel_param *p = &params->param[i];
+        const reel_st_tensor *t = match->source[i];
+        if (p->name == NULL)
+            continue;
+        fresh[i] = t == NULL || replaced_head(t, p, o);
+        missing[i] = t == NULL && (o->need_all || !p->head);
+        lost += missing[i];
+        if (!fresh[i])
+            REEL_TRY(reel_tensor_check(t, p, what, err));
+    }
+    if (lost > 0)
+        status = reel_fail_missing(params, missing, what, err);
+done:
+    reel_free(missing);
+    return status;
+}
+
+static reel_status fill_weights(reel_model *m, const reel_matching *match, const bool *fresh, const char *what, reel_error *err)
+{
+    for (size_t i = 0; i < m->params.n; i++) {
+        const reel_param *p = &m->params.param[i];
+        if (p->name == NULL || fresh[i])
+            continue;
+        reel_status status = reel_tensor_read(m->weights + p->offset, match->source[i], what, err);
+        if (status != REEL_OK)
+            return status;
+    }
+    return REEL_OK;
+}
+
+/* Holes and the gaps of the alignment are zero: they are multiplied by nothing, but written to files of moments. */
+static void zero_gaps(reel_model *m)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < m->params.n; i++) {
+        const reel_param *p = &m->params.param[i];
+        memset(m->weights + at, 0, (p->offset - at) * sizeof *m->weights);
+        if (p->name == NULL)
+            memset(m->weights + p->offset, 0, p->count * sizeof *m->weights);
+        at = p->offset + p->count;
+    }
+}
+
+static reel_status fill_report(const reel_st *st, const reel_matching *match, const reel_params *params, const bool *fresh,
+                               reel_load_report *report, reel_error *err)
+{
+    bool good = true;
+    for (size_t t = 0; t < st->n && good; t++)
+        if (!match->used[t])
+            good = reel_report_add(&report->unused, &report->n_unused, st->tensor[t].name);
+    for (size_t i = 0; i < params->n && good; i++)
+        if (fresh[i])
+            good = reel_report_add(&report->fresh, &report->n_fresh, params->param[i].name);
+    return good ? REEL_OK : reel_fail_nomem(err, "report of loading");
+}
+
+static reel_status load_weights(reel_model *m, const char *dir, const reel_load_options *o, reel_load_report *report,
+                                reel_error *err)
+{
+    reel_status status = REEL_OK;
+    reel_st st = {0};
+    reel_matching match = {0};
+    char *what = reel_path_join(dir, "model.safetensors");
+    bool *fresh = reel_calloc(m->params.n, sizeof *fresh);
+    if (fresh == NULL || what == NULL) {
+        status = reel_fail_nomem(err, dir);
+        goto done;
+    }
+    REEL_TRY(reel_st_open_folder(dir, &st, err));
+    REEL_TRY(reel_match(&st, m->arch, &m->params, what, &match, err));
+    REEL_TRY(check_sources(&m->params, &match, o, what, fresh, err));
+    REEL_TRY(reel_model_allocate(m, dir, err));
+    zero_gaps(m);
+    REEL_TRY(fill_weights(m, &match, fresh, what, err));
+    reel_init_fresh(m, o->seed, fresh);
+    REEL_TRY(fill_report(&st, &match, &m->params, fresh, report, err));
+done:
+    reel_st_close(&st);
+    reel_matching_free(&match);
+    reel_free(fresh);
+    reel_free(what);
+    return status;
+}
+
+reel_status reel_model_load(reel_context *ctx, const char *dir, const reel_load_options *options, reel_model **out,
+                            reel_load_report *report, reel_error *err)
+{
+    reel_status status = REEL_OK;
+    reel_model *m = NULL;
+    reel_load_report told = {0};
+    char *config = reel_path_join(dir, "config.json");
+    const reel_load_options *o = options != NULL ? options : &own;
+    *out = NULL;
+    if (config == NULL)
+        return reel_fail_nomem(err, dir);
+    if (!reel_is_dir(dir)) {
+        status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s: no such model folder (a folder with config.json and model.safetensors)",
+                           dir);
+        goto done;
+    }
+    REEL_TRY(reel_model_begin(ctx, config, o, &m, &told, err));
+    REEL_TRY(load_weights(m, dir, o, &told, err));
+    REEL_TRY(reel_processor_read(dir, m->arch->model_type, m->config.height, m->config.width, &m->processor, err));
+    m->path = reel_strdup(dir);
+    if (m->path == NULL) {
+        status = reel_fail_nomem(err, dir);
+        goto done;
+    }
+    *out = m;
+    m = NULL;
+    if (report != NULL) {
+        *report = told;
+        told = (reel_load_report){0};
+    }
+done:
+    reel_load_report_free(&told);
+    reel_model_close(&m);
+    reel_free(config);
+    return status;
+}
+
+reel_status reel_model_open(reel_context *ctx, const char *dir, reel_model **out, reel_error *err)
+{
+    reel_load_report report = {0};
+    reel_status status = reel_model_load(ctx, dir, &own, out, &report, err);
+    if (status == REEL_OK && report.n_unused > 0)
+        reel_log(ctx, REEL_LOG_NOTE, "model", "%s: %zu tensor%s that this model does not use, such as %s", dir, report.n_unused,
+                 report.n_unused == 1 ? "" : "s", report.unused[0]);
+    reel_load_report_free(&report);
+    return status;
+}
+
+reel_status reel_model_create(reel_context *ctx, const char *config_path, const reel_load_options *options, reel_model **out,
+                              reel_error *err)
+{
+    reel_status status = REEL_OK;
+    reel_model *m = NULL;
+    reel_load_report told = {0};
+    const reel_load_options *o = options != NULL ? options : &own;
+    char *path = reel_is_dir(config_path) ? reel_path_join(config_path, "config.json") : reel_strdup(config_path), *dir = NULL;
+    *out = NULL;
+    if (path == NULL)
+        return reel_fail_nomem(err, config_path);
+    REEL_TRY(reel_model_begin(ctx, path, o, &m, &told, err));
+    REEL_TRY(reel_model_allocate(m, path, err));
+    zero_gaps(m);
+    reel_init_all(m, o->seed);
+    const char *slash = strrchr(path, '/');
+    dir = slash == NULL ? reel_strdup(".") : reel_strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    if (dir == NULL) {
+        status = reel_fail_nomem(err, path);
+        goto done;
+    }
+    /* a processor beside the config belongs to it; otherwise the class's defaults */
+    REEL_TRY(reel_processor_read(dir, m->arch->model_type, m->config.height, m->config.width, &m->processor, err));
+    *out = m;
+    m = NULL;
+done:
+    reel_load_report_free(&told);
+    reel_model_close(&m);
+    reel_free(path);
+    reel_free(dir);
+    return status;
+}
+
+/* Exactly the same model (resume, best): nothing may be missing; all is checked before a number is written. */
+reel_status reel_model_reload(reel_model *model, const char *dir, float *weights, reel_error *err)
+{
+    reel_status status = REEL_OK;
+    reel_st st = {0};
+    reel_matching match = {0};
+    char *what = reel_path_join(dir, "model.safetensors");
+    bool *fresh = reel_calloc(model->params.n, sizeof *fresh);
+    float *to = weights != NULL ? weights : model->weights;
+    if (fresh == NULL || what == NULL) {
+        status = reel_fail_nomem(err, dir);
+        goto done;
+    }
+    REEL_TRY(reel_st_open_folder(dir, &st, err));
+    REEL_TRY(reel_match(&st, model->arch, &model->params, what, &match, err));
+    REEL_TRY(check_sources(&model->params, &match, &own, what, fresh, err));
+    for (size_t i = 0; i < model->params.n; i++)
+        if (match.source[i] != NULL)
+            REEL_TRY(reel_tensor_check_finite(match.source[i], what, err));
+    for (size_t i = 0; i < model->params.n; i++)
+        if (match.source[i] != NULL)
+            REEL_TRY(reel_tensor_read(to + model->params.param[i].offset, match.source[i], what, err));
+done:
+    reel_st_close(&st);
+    reel_matching_free(&match);
+    reel_free(fresh);
+    reel_free(what);
+    return status;
+}

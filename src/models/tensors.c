@@ -1,0 +1,131 @@
+#include "models/tensors.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+typedef struct entry { const char *name; size_t index; } entry;
+
+static int compare_entries(const void *a, const void *b)
+{
+    return strcmp(((const entry *)a)->name, ((const entry *)b)->name);
+}
+
+/* Parameters by name, for a file may hold a million tensors. */
+static entry *index_params(const reel_params *params, size_t *n)
+{
+    entry *all = reel_calloc(params->n, sizeof *all);
+    *n = 0;
+    for (size_t i = 0; all != NULL && i < params->n; i++)
+        if (params->param[i].name != NULL)
+            all[(*n)++] = (entry){params->param[i].name, i};
+    if (all != NULL && *n > 0)
+        qsort(all, *n, sizeof *all, compare_entries);
+    return all;
+}
+
+static const entry *look_up(const entry *all, size_t n, const char *name)
+{
+    entry key = {name, 0};
+    return n > 0 ? bsearch(&key, all, n, sizeof *all, compare_entries) : NULL;
+}
+
+/* The parameter that a tensor of another spelling means: module names, and files of the inner model without its prefix. */
+static const entry *look_up_other(const entry *all, size_t n, const reel_arch *arch, const char *name)
+{
+    char prefixed[512], renamed[512];
+    const char *candidate = arch->rename != NULL ? arch->rename(name, renamed, sizeof renamed) : NULL;
+    const entry *found = candidate != NULL ? look_up(all, n, candidate) : NULL;
+    if (found != NULL || strlen(name) + strlen(arch->base_prefix) >= sizeof prefixed)
+        return found;
+    snprintf(prefixed, sizeof prefixed, "%s%s", arch->base_prefix, candidate != NULL ? candidate : name);
+    return look_up(all, n, prefixed);
+}
+
+reel_status reel_match(const reel_st *st, const reel_arch *arch, const reel_params *params, const char *what, reel_matching *out,
+                       reel_error *err)
+{
+    size_t n = 0;
+    entry *all = index_params(params, &n);
+    *out = (reel_matching){reel_calloc(params->n, sizeof *out->source), reel_calloc(st->n, sizeof *out->used)};
+    if (all == NULL || out->source == NULL || out->used == NULL) {
+        reel_free(all);
+        reel_matching_free(out);
+        return reel_fail_nomem(err, what);
+    }
+    /* exact names first: they win over other spellings */
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t t = 0; t < st->n; t++) {
+            const char *name = st->tensor[t].name;
+            const entry *e = out->used[t] ? NULL : pass == 0 ? look_up(all, n, name) : look_up_other(all, n, arch, name);
+            if (e != NULL && out->source[e->index] == NULL) {
+                out->source[e->index] = &st->tensor[t];
+                out->used[t] = true;
+            }
+        }
+    reel_free(all);
+    return REEL_OK;
+}
+
+void reel_matching_free(reel_matching *m)
+{
+    reel_free(m->source);
+    reel_free(m->used);
+    *m = (reel_matching){0};
+}
+
+reel_status reel_tensor_check(const reel_st_tensor *t, const reel_param *p, const char *what, reel_error *err)
+{
+    char have[128], want[128];
+    if (!reel_shape_equal(&t->shape, &p->shape)) {
+        reel_shape_text(&t->shape, have, sizeof have);
+        reel_shape_text(&p->shape, want, sizeof want);
+        return reel_fail(err, REEL_ERR_MISMATCH, "%s: shape mismatch: %s is %s, config.json wants %s; do weights and config "
+                         "belong together?", what, t->name, have, want);
+    }
+    if (t->dtype != REEL_F32 && t->dtype != REEL_F64 && t->dtype != REEL_F16 && t->dtype != REEL_BF16)
+        return reel_fail(err, REEL_ERR_UNSUPPORTED, "%s: %s has dtype %s; weights must be F32, F16, BF16 or F64", what, t->name,
+                         reel_dtype_name(t->dtype));
+    return REEL_OK;
+}
+
+/* All ones in the exponent: NaN or infinity. Whole numbers and no branch, so that it runs at the speed of memory. */
+static bool all_finite(const float *x, size_t n)
+{
+    uint32_t bad = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        bad |= (uint32_t)((bits & 0x7F800000u) == 0x7F800000u);
+    }
+    return bad == 0;
+}
+
+static reel_status fail_finite(const reel_st_tensor *t, const char *what, reel_error *err)
+{
+    return reel_fail(err, REEL_ERR_NUMERIC, "%s: %s holds a weight that is not finite (NaN or infinity); the checkpoint is "
+                     "damaged or its training diverged", what, t->name);
+}
+
+reel_status reel_tensor_check_finite(const reel_st_tensor *t, const char *what, reel_error *err)
+{
+    enum { BLOCK = 4096 };
+    float block[BLOCK];
+    size_t size = reel_dtype_size(t->dtype), n = (size_t)t->bytes / size;
+    for (size_t at = 0; at < n; at += BLOCK) {
+        size_t m = n - at < BLOCK ? n - at : BLOCK;
+        reel_dtype_to_float(block, t->data + at * size, t->dtype, m);
+        if (!all_finite(block, m))
+            return fail_finite(t, what, err);
+    }
+    return REEL_OK;
+}
+
+reel_status reel_tensor_read(float *out, const reel_st_tensor *t, const char *what, reel_error *err)
+{
+    size_t n = (size_t)t->bytes / reel_dtype_size(t->dtype);
+    reel_dtype_to_float(out, t->data, t->dtype, n);
+    return all_finite(out, n) ? REEL_OK : fail_finite(t, what, err);
+}
