@@ -13,6 +13,6 @@ const cli_verb cli_verb_forward = {
     .name = "forward", .group = "use", .line = "logits of ready pixel values, both safetensors files",
     .usage = "--model DIR --input FILE --output FILE [options]",
     .example = { "forward --model run1 --input clips.safetensors -o logits.safetensors",
-                 "forward --model run1 --input clips.safetensors -o out.safetensors --hidden" },
+                 "forward --model run1 --input in.safetensors -o out.safetensors --hidden" },
     .job = REEL_JOB_FORWARD, .run = run,
 };

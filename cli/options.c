@@ -110,9 +110,12 @@ static reel_status set_row(reader *r, const reel_option *row, const char *name, 
 static reel_status refuse(cli *c, const char *shown, const char *name, reel_error *err)
 {
     const cli_common *near = NULL;
+    size_t least = strlen(name) > 2 ? 3 : 1;
     for (const cli_common *o = cli_common_options; o->name != NULL; o++)
-        if (strlen(name) > 2 && cli_distance(name, o->name) <= 2)
+        if (cli_distance(name, o->name) < least) {
+            least = cli_distance(name, o->name);
             near = o;
+        }
     if (near != NULL && reel_job_option_near(c->verb->job, name) == NULL)
         return cli_fail(err, REEL_ERR_ARG, "%s is not an option of %s; did you mean --%s?", shown, c->verb->name, near->name);
     reel_status status = reel_args_set(c->args, name, "", err);  /* the library says so, with the nearest row */
