@@ -1,0 +1,165 @@
+/* The CPU's table: memory, scratch, threads, failures. */
+#include <omp.h>
+#include <string.h>
+
+#include "backend/cpu/cpu.h"
+#include "base/mem.h"
+
+static void cpu_close(reel_backend *be)
+{
+    reel_cpu *c = (reel_cpu *)be;
+    reel_products_close(&c->products);
+    reel_free(c->scratch);
+    reel_free(c);
+}
+
+/* Every operation is done when it returns. */
+static reel_status cpu_sync(reel_backend *be, reel_error *err)
+{
+    reel_status status = be->failed.status;
+    if (status != REEL_OK && err != NULL)
+        *err = be->failed;
+    be->failed = (reel_error){0};
+    return status;
+}
+
+static reel_status cpu_mem_alloc(reel_backend *be, size_t bytes, void **dev, reel_error *err)
+{
+    (void)be;
+    *dev = reel_alloc_aligned(bytes, 1);
+    return *dev != NULL ? REEL_OK : reel_fail(err, REEL_ERR_NOMEM, "out of memory: %zu bytes were asked for", bytes);
+}
+
+static void cpu_mem_free(reel_backend *be, void *dev)
+{
+    (void)be;
+    reel_free(dev);
+}
+
+static void cpu_upload(reel_backend *be, void *dev, const void *host, size_t bytes)
+{
+    if (reel_cpu_running(be) != NULL && bytes > 0)
+        memcpy(dev, host, bytes);
+}
+
+static void cpu_download(reel_backend *be, void *host, const void *dev, size_t bytes)
+{
+    if (reel_cpu_running(be) != NULL && bytes > 0)
+        memcpy(host, dev, bytes);
+}
+
+static void cpu_copy(reel_backend *be, void *to, const void *from, size_t bytes)
+{
+    if (reel_cpu_running(be) != NULL && bytes > 0)
+        memmove(to, from, bytes);
+}
+
+static void cpu_zero(reel_backend *be, void *dev, size_t bytes)
+{
+    if (reel_cpu_running(be) != NULL && bytes > 0)
+        memset(dev, 0, bytes);
+}
+
+bool reel_cpu_takes(reel_cpu *c, const char *op, reel_view a, reel_view b)
+{
+    if (a.dtype != REEL_F32 || (reel_cpu_given(c, b) && b.dtype != REEL_F32)) {
+        reel_backend_fail(&c->base, REEL_ERR_UNSUPPORTED, "%s: the cpu back end computes in F32; this is %s", op,
+                          reel_dtype_name(a.dtype != REEL_F32 ? a.dtype : b.dtype));
+        return false;
+    }
+    return true;
+}
+
+void *reel_cpu_scratch(reel_cpu *c, size_t bytes)
+{
+    if (bytes <= c->scratch_bytes)
+        return c->scratch;
+    reel_free(c->scratch);
+    c->scratch = reel_alloc_aligned(bytes, 1);
+    c->scratch_bytes = c->scratch != NULL ? bytes : 0;
+    if (c->scratch == NULL)
+        reel_backend_fail(&c->base, REEL_ERR_NOMEM, "out of memory: %zu bytes of scratch; a smaller batch needs less", bytes);
+    return c->scratch;
+}
+
+reel_product *reel_cpu_product(reel_cpu *c, const reel_product_spec *spec)
+{
+    reel_product *p = NULL;
+    reel_error err = {0};
+    if (reel_product_get(c->products, spec, &p, &err) != REEL_OK)
+        reel_backend_fail(&c->base, err.status, "%s", err.message);
+    return p;
+}
+
+void reel_cpu_fail_run(reel_cpu *c)
+{
+    reel_backend_fail(&c->base, REEL_ERR_BACKEND, "oneDNN failed while multiplying; is memory short?");
+}
+
+void reel_cpu_pack(reel_cpu *c, reel_product *p, void *packed, const float *b)
+{
+    int before = omp_get_max_threads();
+    omp_set_num_threads(c->threads);
+    if (!reel_product_pack(p, 0, packed, b))
+        reel_cpu_fail_run(c);
+    omp_set_num_threads(before);
+}
+
+void reel_cpu_run(reel_cpu *c, reel_product *p, float *out, const float *a, const void *b, const float *bias)
+{
+    int before = omp_get_max_threads();
+    omp_set_num_threads(c->threads);
+    if (!reel_product_run(p, 0, out, a, b, bias))
+        reel_cpu_fail_run(c);
+    omp_set_num_threads(before);
+}
+
+static const reel_backend_ops cpu_ops = {
+    .name = "cpu",
+    .close = cpu_close,
+    .sync = cpu_sync,
+    .mem_alloc = cpu_mem_alloc,
+    .mem_free = cpu_mem_free,
+    .upload = cpu_upload,
+    .download = cpu_download,
+    .copy = cpu_copy,
+    .zero = cpu_zero,
+    .weight_pack = reel_cpu_weight_pack,
+    .weight_unpack = reel_cpu_weight_unpack,
+    .linear_fwd = reel_cpu_linear_fwd,
+    .linear_bwd_input = reel_cpu_linear_bwd_input,
+    .linear_bwd_weight = reel_cpu_linear_bwd_weight,
+    .attention_fwd = reel_cpu_attention_fwd,
+    .attention_bwd = reel_cpu_attention_bwd,
+    .layernorm_fwd = reel_cpu_layernorm_fwd,
+    .layernorm_bwd = reel_cpu_layernorm_bwd,
+    .act_fwd = reel_cpu_act_fwd,
+    .act_bwd = reel_cpu_act_bwd,
+    .add = reel_cpu_add,
+    .add_table = reel_cpu_add_table,
+    .patch_gather = reel_cpu_patch_gather,
+    .rows_mean = reel_cpu_rows_mean,
+    .rows_mean_bwd = reel_cpu_rows_mean_bwd,
+    .dropout = reel_cpu_dropout,
+    .sum_squares = reel_cpu_sum_squares,
+    .adamw = reel_cpu_adamw,
+    .cast = reel_cpu_cast,
+};
+
+reel_status reel_cpu_open(reel_context *ctx, reel_backend **out, reel_error *err)
+{
+    *out = NULL;
+    reel_cpu *c = reel_calloc(1, sizeof *c);
+    if (c == NULL)
+        return reel_fail_nomem(err, "cpu back end");
+    c->base.ops = &cpu_ops;
+    c->threads = ctx->threads;
+    reel_math_kernels_select(&c->k, ctx->cpu_flags);
+    reel_status status = reel_products_open(c->threads, &c->products, err);
+    if (status != REEL_OK) {
+        reel_free(c);
+        return status;
+    }
+    *out = &c->base;
+    return REEL_OK;
+}
