@@ -60,15 +60,7 @@ static void plan_product(reel_cpu *c, const attention_plan *p, block_product *b,
 
 static reel_product_spec spec_of(size_t m, size_t n, size_t k, size_t lda, size_t ldb, size_t ldc)
 {
-    reel_product_spec s;
-    memset(&s, 0, sizeof s);
-    s.m = m;
-    s.n = n;
-    s.k = k;
-    s.lda = lda;
-    s.ldb = ldb;
-    s.ldc = ldc;
-    return s;
+    return (reel_product_spec){.m = m, .n = n, .k = k, .lda = lda, .ldb = ldb, .ldc = ldc};
 }
 
 /* S or dP: rows of a times b^T, over the head's width. */

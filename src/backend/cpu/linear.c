@@ -20,12 +20,7 @@ static bool pays_to_pack(const reel_product_spec *s)
 
 static reel_product_spec spec_of(size_t m, size_t n, size_t k)
 {
-    reel_product_spec s;
-    memset(&s, 0, sizeof s);
-    s.m = m;
-    s.n = n;
-    s.k = k;
-    return s;
+    return (reel_product_spec){.m = m, .n = n, .k = k};
 }
 
 static reel_product_spec forward_spec(const reel_weight *w, size_t m, size_t ldx, size_t ldy)

@@ -21,8 +21,12 @@ enum { BUCKETS = 256 };
 typedef enum memory_role { MEM_A, MEM_B, MEM_C, MEM_BIAS, MEM_PAD, MEM_PLAIN, MEM_PACKED, MEM_PACK_PAD, MEM_ROLES } memory_role;
 typedef struct slot_memories { dnnl_memory_t of[MEM_ROLES]; } slot_memories;
 
+/* A specification field by field, to be compared: what lies between its fields in memory is anything. */
+typedef struct spec_words { size_t w[8]; } spec_words;
+
 struct reel_product {
     reel_product_spec spec;
+    spec_words words;
     reel_products *owner;
     dnnl_primitive_desc_t desc, pack_desc;
     dnnl_primitive_t run, pack;
@@ -248,7 +252,7 @@ static reel_status product_make(reel_products *ps, const reel_product_spec *spec
     reel_product *p = reel_calloc(1, sizeof *p);
     if (p == NULL)
         return reel_fail_nomem(err, "matrix product");
-    memcpy(&p->spec, spec, sizeof *spec);
+    p->spec = *spec;
     p->owner = ps;
     p->slot_count = spec->serial ? ps->threads : 1;
     p->slots = reel_calloc((size_t)p->slot_count, sizeof *p->slots);
@@ -279,20 +283,27 @@ done:
 
 /* ---- the table ---- */
 
-static size_t bucket_of(const reel_product_spec *spec)
+static spec_words words_of(const reel_product_spec *q)
 {
-    const unsigned char *bytes = (const unsigned char *)spec;
-    uint64_t h = 1469598103934665603u;  /* FNV-1a */
-    for (size_t i = 0; i < sizeof *spec; i++)
-        h = (h ^ bytes[i]) * 1099511628211u;
+    const size_t flags = (size_t)q->a_turned | (size_t)q->b_turned << 1 | (size_t)q->packed << 2 | (size_t)q->serial << 3 |
+                         (size_t)q->bias << 4 | (size_t)q->sum << 5 | (size_t)q->act << 6;
+    return (spec_words){{q->m, q->n, q->k, q->lda, q->ldb, q->ldc, flags, (size_t)(uintptr_t)q->layout}};
+}
+
+static size_t bucket_of(const spec_words *words)
+{
+    uint64_t h = 1469598103934665603u;  /* FNV-1a, a word at a time */
+    for (size_t i = 0; i < sizeof words->w / sizeof *words->w; i++)
+        h = (h ^ words->w[i]) * 1099511628211u;
     return (size_t)(h ^ h >> 32) % BUCKETS;
 }
 
 reel_status reel_product_get(reel_products *ps, const reel_product_spec *spec, reel_product **out, reel_error *err)
 {
-    size_t bucket = bucket_of(spec);
+    const spec_words words = words_of(spec);
+    const size_t bucket = bucket_of(&words);
     for (reel_product *p = ps->buckets[bucket]; p != NULL; p = p->next)
-        if (memcmp(&p->spec, spec, sizeof *spec) == 0) {
+        if (memcmp(&p->words, &words, sizeof words) == 0) {
             *out = p;
             return REEL_OK;
         }
@@ -302,6 +313,7 @@ reel_status reel_product_get(reel_products *ps, const reel_product_spec *spec, r
     omp_set_num_threads(before);
     if (status != REEL_OK)
         return status;
+    (*out)->words = words;
     (*out)->next = ps->buckets[bucket];
     ps->buckets[bucket] = *out;
     return REEL_OK;

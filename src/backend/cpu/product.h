@@ -10,7 +10,7 @@
 typedef struct reel_product reel_product;
 typedef struct reel_products reel_products;
 
-/* C (m, n) = act(A B + bias) [+ C], float32, rows `ld` apart. Clear it with memset before filling: it is compared as bytes. */
+/* C (m, n) = act(A B + bias) [+ C], float32, rows `ld` apart. */
 typedef struct reel_product_spec {
     size_t m, n, k, lda, ldb, ldc;
     bool a_turned;  /* A is stored (k, m) */
