@@ -43,7 +43,8 @@ bool reel_archive_name(const char *path)
 
 static reel_status fail_member(const unpack *u, const char *name, const char *fault, reel_error *err)
 {
-    return reel_fail(err, REEL_ERR_FORMAT, "%s: member %s %s; the archive is refused", u->path, name, fault);
+    return reel_fail(err, REEL_ERR_FORMAT, "%s: member %.200s%s %s; the archive is refused", u->path, name,
+                     strlen(name) > 200 ? "…" : "", fault);
 }
 
 static reel_status fail_archive(const unpack *u, reel_error *err)
@@ -59,11 +60,11 @@ static reel_status check_size(const unpack *u, const char *name, uint64_t size, 
     uint64_t out;
     int64_t in = archive_filter_bytes(u->archive, -1);
     if (__builtin_add_overflow(u->out, size, &out) || out > u->limit)
-        return reel_fail(err, REEL_ERR_LIMIT, "%s: too large: with member %s it passes the limit of %" PRIu64 " MiB to unpack",
-                         u->path, name, u->limit >> 20);
+        return reel_fail(err, REEL_ERR_LIMIT, "%s: too large: with member %.200s it passes the limit of %" PRIu64
+                         " MiB to unpack", u->path, name, u->limit >> 20);
     if (out > ratio_from && (in <= 0 || out / RATIO_LIMIT > (uint64_t)in))
         return reel_fail(err, REEL_ERR_LIMIT,
-                         "%s: member %s expands to more than %d times its size in the archive; past this ratio nothing is "
+                         "%s: member %.200s expands to more than %d times its size in the archive; past this ratio nothing is "
                          "unpacked", u->path, name, RATIO_LIMIT);
     return REEL_OK;
 }
@@ -200,8 +201,9 @@ static reel_status open_archive(unpack *u, int fd, reel_error *err)
         archive_read_support_filter_xz(a);
     if (archive_libzstd_version() != NULL)
         archive_read_support_filter_zstd(a);
-    if (archive_read_open_fd(a, fd, BLOCK) != ARCHIVE_OK)
-        return fail_archive(u, err);
+    if (archive_read_open_fd(a, fd, BLOCK) != ARCHIVE_OK)  /* looks at the first bytes */
+        return reel_fail(err, REEL_ERR_FORMAT, "%s: not an archive of a format that reel opens: tar, tar.gz, tar.xz, tar.zst, zip "
+                         "(%s)", u->path, archive_error_string(a));
     return REEL_OK;
 }
 
@@ -216,9 +218,6 @@ static reel_status copy_members(unpack *u, int fd, reel_error *err)
             break;
         if (result == ARCHIVE_RETRY)
             continue;
-        if (result < ARCHIVE_WARN && u->members == 0 && archive_format(u->archive) == 0)
-            REEL_TRY(reel_fail(err, REEL_ERR_FORMAT, "%s: not an archive of a format that reel opens: tar, tar.gz, tar.xz, "
-                               "tar.zst, zip (%s)", u->path, archive_error_string(u->archive)));
         if (result < ARCHIVE_WARN)
             REEL_TRY(fail_archive(u, err));
         REEL_TRY(copy_member(u, entry, err));
