@@ -74,3 +74,16 @@ int reel_uniform_clips(double duration, double seconds)
     double n = seconds > 0 && isfinite(duration) ? floor((duration + 1e-6) / seconds) : 1;
     return n < 1 ? 1 : n > 1000000 ? 1000000 : (int)n;
 }
+
+int64_t reel_frames_promised(reel_video *video, const reel_video_info *claimed)
+{
+    double promised = claimed->duration * claimed->fps;
+    int64_t n = 0;
+    if (!isfinite(promised) || promised < 1 || promised > 1e9 || reel_video_count(video, &n, NULL) != REEL_OK || n < 1)
+        return 0;
+    if ((double)n >= 0.9 * promised - 2)  /* some containers count a frame or two too many */
+        return 0;
+    if (reel_video_frame_time(video, n - 1) >= 0.9 * claimed->duration - 2 / claimed->fps)
+        return 0;  /* few frames, but over the whole length: a variable rate */
+    return (int64_t)(promised + 0.5);
+}

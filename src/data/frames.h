@@ -10,4 +10,8 @@
 reel_status reel_frames_choose(reel_video *video, const reel_plan *plan, const char *path, int frames, int64_t *index,
                                int64_t *available, reel_error *err);
 
+/* How many frames the container promises (`claimed`: reel_video_get_info right after opening), if what is there ends well
+ * before; else 0. Counts the frames if they were not. */
+int64_t reel_frames_promised(reel_video *video, const reel_video_info *claimed);
+
 #endif

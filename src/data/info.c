@@ -1,7 +1,6 @@
 /* `reel data info`: opens and measures every video, on all threads, and sums up by split. */
 #include <reel/data.h>
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +10,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "data/dataset.h"
+#include "data/frames.h"
 #include "data/parallel.h"
-#include "video/decode.h"
 
 enum { SHOWN_VALUES = 6 };  /* sizes, rates, codecs in one cell of the table */
 
@@ -54,26 +53,20 @@ static void format_rate(char out[16], double fps)
         end[-1] = 0;
 }
 
-/* Does what the file promises stand in it? Some containers count a frame or two too many, hence the allowance. */
-static char *shortfall(const reel_video_info *v, int64_t decoded, double last_time)
-{
-    double promised = v->duration * v->fps;
-    if (!isfinite(promised) || promised < 1 || promised > 1e9 || (double)decoded >= 0.9 * promised - 2)
-        return NULL;
-    if (last_time >= 0.9 * v->duration - 2 / v->fps)  /* few frames, but over the whole length: a variable rate */
-        return NULL;
-    return reel_format("truncated after frame %lld of %.0f", (long long)decoded, promised);
-}
-
 static reel_status measure_frames(reel_video *video, const reel_video_info *v, measure *m, const char *path, reel_error *err)
 {
     reel_status status = REEL_OK;
-    int64_t n = 0, first = 0;
+    int64_t n = 0, first = 0, promised;
     REEL_TRY(reel_video_count(video, &n, err));
     if (n < 1)
         REEL_TRY(reel_fail(err, REEL_ERR_FORMAT, "%s: opens, but no frame of it can be decoded", path));
     REEL_TRY(reel_video_decode(video, &first, 1, drop_frame, NULL, err));
-    m->reason = shortfall(v, n, reel_video_frame_time(video, n - 1));
+    promised = reel_frames_promised(video, v);
+    if (promised > 0) {
+        m->reason = reel_format("truncated after frame %lld of %lld", (long long)n, (long long)promised);
+        if (m->reason == NULL)
+            REEL_TRY(reel_fail_nomem(err, path));
+    }
 done:
     return status;
 }

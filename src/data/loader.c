@@ -69,10 +69,16 @@ static reel_status carry_out(reel_loader *l, size_t p, float *out, reel_error *e
 {
     const reel_loader_config *c = &l->config;
     const reel_plan *plan = &c->plan[p];
-    if (l->rows == NULL)
-        return reel_plan_carry_out(&l->work, plan, c->transform, c->frames, c->autorotate, 1, out, NULL, err);
-    memcpy(out, l->rows + plan->row * c->clip_floats * sizeof(float), c->clip_floats * sizeof(float));
-    return REEL_OK;
+    if (l->rows != NULL) {
+        memcpy(out, l->rows + plan->row * c->clip_floats * sizeof(float), c->clip_floats * sizeof(float));
+        return REEL_OK;
+    }
+    reel_plan_trace trace = { 0 };
+    reel_status status = reel_plan_carry_out(&l->work, plan, c->transform, c->frames, c->autorotate, 1, out, &trace, err);
+    if (status == REEL_OK && c->skip_truncated && trace.promised > 0)
+        return reel_fail(err, REEL_ERR_FORMAT, "%s: truncated after frame %lld of %lld", plan->item->path,
+                         (long long)trace.frames, (long long)trace.promised);
+    return status;
 }
 
 /* The fault of the clip, or of something larger? */

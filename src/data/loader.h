@@ -16,6 +16,7 @@ typedef struct reel_loader_config {
     int threads;                          /* dataloader_num_workers; at least 1 */
     int ahead;                            /* batches kept ready; at least 1 */
     bool autorotate;
+    bool skip_truncated;                  /* a video that breaks off counts as unreadable; else what decodes is used */
 } reel_loader_config;
 
 typedef struct reel_bad_clip { size_t plan; char *reason; } reel_bad_clip;

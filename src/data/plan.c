@@ -105,9 +105,11 @@ static void fill_places(carry *c)
         }
 }
 
-static void fill_trace(reel_plan_trace *trace, reel_video *video, const carry *c, int64_t available)
+static void fill_trace(reel_plan_trace *trace, reel_video *video, const reel_video_info *claimed, const carry *c,
+                       int64_t available)
 {
     reel_video_info info = { .size = sizeof info };
+    trace->promised = reel_frames_promised(video, claimed);
     reel_video_get_info(video, &info, NULL);
     trace->repeated = available < c->frames;
     trace->sampled = 0;
@@ -128,17 +130,19 @@ reel_status reel_plan_carry_out(reel_context *ctx, const reel_plan *plan, const 
     reel_status status = REEL_OK;
     reel_video *video = NULL;
     carry c = { 0 };
+    reel_video_info claimed = { .size = sizeof claimed };
     int64_t available = 0;
     const char *path = plan->item != NULL ? plan->item->path : NULL;
     if (path == NULL || frames < 1)
         return reel_fail(err, REEL_ERR_ARG, "a plan without a video, or for %d frames, cannot be carried out", frames);
     REEL_TRY(carry_begin(&c, plan, transform, frames, out, err));
     REEL_TRY(reel_video_open_with(ctx, path, autorotate, codec_threads, &reel_video_limits_default, &video, err));
+    REEL_TRY(reel_video_get_info(video, &claimed, err));
     REEL_TRY(reel_frames_choose(video, plan, path, frames, c.index, &available, err));
     REEL_TRY(decode_frames(video, &c, path, err));
     fill_places(&c);
     if (trace != NULL)
-        fill_trace(trace, video, &c, available);
+        fill_trace(trace, video, &claimed, &c, available);
 done:
     reel_video_close(&video);
     carry_end(&c);

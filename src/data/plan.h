@@ -40,6 +40,7 @@ typedef struct reel_plan_trace {
     bool repeated;     /* fewer frames than T: some repeat */
     double duration;
     int64_t frames;    /* in the video, -1 unknown */
+    int64_t promised;  /* frames that the container promises, where the file breaks off well before; else 0 */
 } reel_plan_trace;
 
 /* Decodes and transforms: T frames into out (T, C, H, W). The one way from a file to pixels. `frames` is T. */
