@@ -1,0 +1,117 @@
+#include "train/outdir.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "train/checkpoint.h"
+#include "train/lock.h"
+#include "train/manifest.h"
+
+static const char *const result_files[] = {
+    "config.json", "model.safetensors", "preprocessor_config.json", "train_results.json", "eval_results.json",
+    "all_results.json", "skipped.csv", REEL_TRAINER_STATE_NAME,  /* last: it marks a run */
+};
+enum { RESULT_FILES = sizeof result_files / sizeof *result_files };
+
+static bool is_result(const char *name)
+{
+    for (size_t i = 0; i < RESULT_FILES; i++)
+        if (strcmp(name, result_files[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Is `path` the folder `dir`, or inside it? */
+static bool is_inside(const char *path, const char *dir)
+{
+    char a[PATH_MAX], b[PATH_MAX];
+    if (*path == '\0' || realpath(path, a) == NULL || realpath(dir, b) == NULL)
+        return false;
+    size_t n = strlen(b);
+    return strncmp(a, b, n) == 0 && (a[n] == '\0' || a[n] == '/');
+}
+
+typedef struct contents { bool state, any; char other[256], result[256], foreign[256]; size_t checkpoints; } contents;
+
+static reel_status look(const char *dir, contents *c, reel_error *err)
+{
+    reel_names names = {0};
+    int64_t step;
+    *c = (contents){0};
+    reel_status status = reel_dir_list(dir, &names, err);
+    for (size_t i = 0; i < names.n; i++) {
+        const char *name = names.name[i];
+        char *manifest = reel_format("%s/%s/" REEL_MANIFEST_NAME, dir, name);
+        bool numbered = reel_checkpoint_step(name, &step);
+        if (strcmp(name, REEL_LOCK_NAME) == 0 || reel_checkpoint_is_stale(name))
+            ;
+        else if (numbered && manifest != NULL && reel_is_file(manifest))
+            c->checkpoints++;
+        else if (numbered)
+            snprintf(c->foreign, sizeof c->foreign, "%s", name);
+        else if (is_result(name))
+            snprintf(c->result, sizeof c->result, "%s", name);
+        else
+            snprintf(c->other, sizeof c->other, "%s", name);
+        c->state = c->state || strcmp(name, REEL_TRAINER_STATE_NAME) == 0;
+        reel_free(manifest);
+    }
+    reel_names_free(&names);
+    c->any = c->checkpoints > 0 || *c->foreign || *c->result || *c->other;
+    return status;
+}
+
+static reel_status refuse(const char *dir, const contents *c, reel_error *err)
+{
+    if (c->state)
+        return reel_fail(err, REEL_ERR_EXISTS, "%s already holds a finished run. Choose another --output_dir, or --overwrite_output_dir to "
+                         "replace it.", dir);
+    if (c->checkpoints > 0)
+        return reel_fail(err, REEL_ERR_EXISTS, "%s already holds a run that was not finished. Go on with --resume_from_checkpoint true, choose "
+                         "another --output_dir, or --overwrite_output_dir to replace it.", dir);
+    return reel_fail(err, REEL_ERR_EXISTS, "%s is not empty (it holds %s). Choose another --output_dir.", dir,
+                     *c->foreign ? c->foreign : *c->result ? c->result : c->other);
+}
+
+reel_status reel_outdir_check(const char *dir, bool overwrite, const char *model, reel_error *err)
+{
+    contents c;
+    reel_status status = look(dir, &c, err);
+    if (status != REEL_OK || !c.any)
+        return status;
+    if (!overwrite)
+        return refuse(dir, &c, err);
+    if (is_inside(model, dir))
+        return reel_fail(err, REEL_ERR_EXISTS, "%s holds the model that the run starts from (%s), which --overwrite_output_dir would remove. "
+                         "Choose another --output_dir.", dir, model);
+    if (*c.foreign)
+        return reel_fail(err, REEL_ERR_EXISTS, "%s/%s is not a checkpoint that reel wrote, and would be in the way. Choose another --output_dir.", dir, c.foreign);
+    if (*c.result && !c.state && c.checkpoints == 0)
+        return reel_fail(err, REEL_ERR_EXISTS, "%s/%s does not come from a training run, so --overwrite_output_dir does not replace it. Choose "
+                         "another --output_dir.", dir, c.result);
+    return REEL_OK;
+}
+
+reel_status reel_outdir_clear(const char *dir, reel_error *err)
+{
+    reel_checkpoints all = {0};
+    reel_status status = reel_checkpoints_list(dir, &all, err);
+    for (size_t i = 0; i < all.n && status == REEL_OK; i++)
+        status = reel_checkpoint_remove(dir, all.step[i], err);
+    for (size_t i = 0; i < RESULT_FILES && status == REEL_OK; i++) {
+        char *path = reel_path_join(dir, result_files[i]);
+        if (path == NULL)
+            status = reel_fail_nomem(err, dir);
+        else if (unlink(path) != 0 && errno != ENOENT)
+            status = reel_fail_errno(err, errno, path, "remove");
+        reel_free(path);
+    }
+    reel_checkpoints_free(&all);
+    return status;
+}

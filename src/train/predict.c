@@ -1,0 +1,215 @@
+/* reel_predict: files to labels. The next clip is decoded while this one is computed. */
+#include <math.h>
+#include <string.h>
+
+#include "args/args.h"
+#include "args/jobs.h"
+#include "base/mem.h"
+#include "models/run.h"
+#include "train/ahead.h"
+#include "train/answers.h"
+#include "train/inputs.h"
+#include "train/score.h"
+
+typedef struct predictor {
+    reel_context *ctx;
+    const reel_predict_args *o;
+    reel_prediction_fn fn; void *user;
+    reel_model *model;
+    reel_run *run;
+    reel_inputs inputs;
+    reel_item *item;            /* those that are to be opened */
+    size_t *place, items;       /* which input each is */
+    reel_pixel_kernels kernels;
+    reel_transform transform;
+    bool guide, told_repeats;
+    reel_squash squash;
+    size_t clip_floats, batch;
+    float *pixels, *logits;     /* one batch */
+    size_t *owner, filled;      /* which input each clip of it belongs to */
+    reel_answers *answers;
+    size_t delivered;
+} predictor;
+
+static reel_status items_make(predictor *p, reel_error *err)
+{
+    p->item = reel_calloc(p->inputs.n, sizeof *p->item);
+    p->place = reel_calloc(p->inputs.n, sizeof *p->place);
+    if (p->item == NULL || p->place == NULL)
+        return reel_fail_nomem(err, "the inputs");
+    for (size_t i = 0; i < p->inputs.n; i++)
+        if (p->inputs.item[i].reason == NULL) {
+            p->item[p->items] = (reel_item){.path = p->inputs.item[i].path, .shown = p->inputs.item[i].path, .label = -1,
+                                            .group = -1, .duration = -1};
+            p->place[p->items++] = i;
+        }
+    return REEL_OK;
+}
+
+/* Model first: what is wrong with it concerns every input. */
+static reel_status predictor_open(predictor *p, const char *const *input, size_t n, reel_error *err)
+{
+    reel_status status = REEL_OK;
+    const reel_load_options options = {.need_all = true};
+    reel_load_report report = {0};
+    REEL_TRY(reel_model_load(p->ctx, p->o->model, &options, &p->model, &report, err));
+    const reel_config *c = &p->model->config;
+    REEL_TRY(reel_squash_choose(p->o->function_to_apply, c->json, &p->squash, err));
+    REEL_TRY(reel_inputs_open(input, n, &p->inputs, err));
+    REEL_TRY(items_make(p, err));
+    p->guide = strcmp(p->o->sampling, "guide") == 0;
+    p->clip_floats = (size_t)c->frames * (size_t)c->channels * (size_t)c->height * (size_t)c->width;
+    p->batch = (size_t)p->o->batch_size;
+    if (!p->guide && p->batch > p->items)
+        p->batch = p->items > 0 ? p->items : 1;
+    reel_pixel_kernels_select(&p->kernels, p->ctx->cpu_flags);
+    p->transform = (reel_transform){.kind = p->guide ? REEL_TRANSFORM_EVAL : REEL_TRANSFORM_PROCESSOR,
+                                    .processor = &p->model->processor, .height = c->height, .width = c->width, .kernels = &p->kernels};
+    REEL_TRY(reel_answers_open(p->model, &p->inputs, p->guide ? "guide" : "pipeline", &p->answers, err));
+    size_t floats, bytes;
+    if (!reel_mul(&floats, p->batch, p->clip_floats) || !reel_mul(&bytes, 2 * floats, sizeof(float)))
+        status = reel_fail_nomem(err, "a batch");
+    else
+        status = reel_memory_check(p->ctx, bytes, "a batch of clips", "A smaller --batch_size needs less.", err);
+    if (status != REEL_OK)
+        goto done;
+    p->pixels = reel_alloc_aligned(floats, sizeof(float));
+    p->logits = reel_calloc(p->batch * (size_t)c->labels, sizeof *p->logits);
+    p->owner = reel_calloc(p->batch, sizeof *p->owner);
+    if (p->pixels == NULL || p->logits == NULL || p->owner == NULL)
+        status = reel_fail_nomem(err, "a batch");
+    else
+        status = reel_run_open(p->model, p->batch, &p->run, err);
+done:
+    reel_load_report_free(&report);
+    return status;
+}
+
+static void predictor_close(predictor *p)
+{
+    reel_run_close(&p->run);
+    reel_answers_close(&p->answers);
+    reel_inputs_free(&p->inputs);
+    reel_model_close(&p->model);
+    reel_free(p->item);
+    reel_free(p->place);
+    reel_free(p->pixels);
+    reel_free(p->logits);
+    reel_free(p->owner);
+}
+
+/* Hands out what is complete, in order. */
+static reel_status deliver(predictor *p, reel_error *err)
+{
+    const reel_prediction *one;
+    reel_status status = REEL_OK;
+    while (p->delivered < p->inputs.n && reel_answers_is_complete(p->answers, p->delivered)) {
+        REEL_TRY(reel_answers_finish(p->answers, p->delivered, (size_t)p->o->top_k, &one, err));
+        p->delivered++;
+        if (p->fn != NULL && !p->fn(one, p->delivered, p->inputs.n, p->user)) {
+            status = reel_fail_cancelled(err);
+            goto done;
+        }
+    }
+done:
+    return status;
+}
+
+/* Clips [at, at + n) of the batch. A model that gives no finite score for one clip of several must not spoil the others. */
+static reel_status compute(predictor *p, size_t at, size_t n, reel_error *err)
+{
+    reel_error why;
+    size_t K = (size_t)p->model->config.labels;
+    float *logits = p->logits + at * K;
+    reel_status status = reel_run_forward(p->run, p->pixels + at * p->clip_floats, n, logits, NULL, &why);
+    if (status == REEL_ERR_NUMERIC && n > 1) {
+        status = REEL_OK;
+        for (size_t i = 0; i < n && status == REEL_OK; i++)
+            status = compute(p, at + i, 1, err);
+        return status;
+    }
+    if (status == REEL_ERR_NUMERIC)
+        return reel_answers_fail(p->answers, p->owner[at], "the model's scores are not finite numbers; are its weights damaged?", true, err);
+    if (status != REEL_OK) {
+        if (err != NULL)
+            *err = why;
+        return status;
+    }
+    for (size_t i = 0; i < n && status == REEL_OK; i++)
+        status = reel_answers_add(p->answers, p->owner[at + i], logits + i * K, p->squash, err);
+    return status;
+}
+
+static reel_status flush(predictor *p, reel_error *err)
+{
+    reel_status status = p->filled > 0 ? compute(p, 0, p->filled, err) : REEL_OK;
+    p->filled = 0;
+    return status == REEL_OK ? deliver(p, err) : status;
+}
+
+static reel_status clip_take(predictor *p, const reel_ahead_clip *clip, reel_error *err)
+{
+    size_t input = p->place[clip->item];
+    const char *path = p->inputs.item[input].path;
+    reel_status status = REEL_OK;
+    if (clip->status != REEL_OK) {
+        REEL_TRY(reel_answers_fail(p->answers, input, reel_reason_short(clip->error.message, path), false, err));
+    } else {
+        REEL_TRY(reel_answers_trace(p->answers, input, &clip->trace, p->model->config.frames, err));
+        if (clip->trace.repeated && !p->told_repeats)
+            reel_log(p->ctx, REEL_LOG_WARNING, "warning", "%s has fewer frames than the %d that the model takes: frames repeat", path,
+                     p->model->config.frames);
+        p->told_repeats = p->told_repeats || clip->trace.repeated;
+        memcpy(p->pixels + p->filled * p->clip_floats, clip->pixels, p->clip_floats * sizeof(float));
+        p->owner[p->filled++] = input;
+    }
+    if (clip->last)
+        reel_answers_last(p->answers, input);
+    if (p->filled == p->batch)
+        REEL_TRY(flush(p, err));
+    status = deliver(p, err);
+done:
+    return status;
+}
+
+static reel_status predict_all(predictor *p, reel_error *err)
+{
+    reel_status status = REEL_OK;
+    reel_ahead *ahead = NULL;
+    reel_ahead_clip *clip;
+    const reel_config *c = &p->model->config;
+    reel_ahead_config config = {.item = p->item, .items = p->items, .guide = p->guide, .transform = &p->transform,
+        .seconds = p->o->clip_duration > 0 ? p->o->clip_duration : c->frames * p->o->sample_rate / p->o->fps,
+        .frames = c->frames, .clip_floats = p->clip_floats, .autorotate = p->o->autorotate, .slots = 2};
+    REEL_TRY(reel_ahead_open(p->ctx, &config, &ahead, err));
+    REEL_TRY(deliver(p, err));
+    for (;;) {
+        REEL_TRY(reel_ahead_next(ahead, &clip, err));
+        if (clip == NULL)
+            break;
+        REEL_TRY(clip_take(p, clip, err));
+    }
+    status = flush(p, err);
+done:
+    reel_ahead_close(&ahead);
+    return status;
+}
+
+reel_status reel_predict(reel_context *ctx, const reel_args *args, const char *const *input, size_t n,
+                         reel_prediction_fn fn, void *user, reel_prediction_list **out, reel_error *err)
+{
+    predictor p = {.ctx = ctx, .o = reel_args_values(args, REEL_JOB_PREDICT), .fn = fn, .user = user};
+    reel_status status = REEL_OK;
+    *out = NULL;
+    if (p.o == NULL)
+        return reel_fail(err, REEL_ERR_ARG, "reel_predict wants the options of REEL_JOB_PREDICT");
+    if (n == 0)
+        return reel_fail(err, REEL_ERR_ARG, "no video is given: name a file or a folder");
+    REEL_TRY(reel_args_check(args, err));
+    REEL_TRY(predictor_open(&p, input, n, err));
+    REEL_TRY(predict_all(&p, err));
+    *out = reel_answers_take(&p.answers);
+done:
+    predictor_close(&p);
+    return status;
+}

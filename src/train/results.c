@@ -1,0 +1,171 @@
+/* What a finished run leaves in its folder: the model that counts, and its figures in Hugging Face's files. */
+#include <math.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/mem.h"
+#include "train/checkpoint.h"
+#include "train/manifest.h"
+#include "train/trainer.h"
+
+static double rounded(double x, double unit) { return round(x * unit) / unit; }
+
+/* Mean over all steps of the run, those before a stop included. */
+static double train_loss(const reel_state *s)
+{
+    int64_t steps = s->total_steps + s->loss_steps;
+    return steps > 0 ? (s->total_loss + (double)s->loss_sum) / (double)steps : NAN;
+}
+
+static reel_json *train_metrics(const reel_trainer *t, double seconds)
+{
+    const reel_state *s = &t->state;
+    double samples = t->o->max_steps > 0 ? (double)(s->max_steps * t->group) : (double)t->train.n * t->o->num_train_epochs;
+    samples *= (double)t->steps_here / (double)(s->max_steps > 0 ? s->max_steps : 1);
+    double loss = train_loss(s);
+    reel_json *j = reel_json_object();
+    bool ok = j != NULL && reel_json_set_double(j, "train_runtime", rounded(seconds, 1e4)) &&
+        reel_json_set_double(j, "train_samples_per_second", rounded(samples / seconds, 1e3)) &&
+        reel_json_set_double(j, "train_steps_per_second", rounded((double)t->steps_here / seconds, 1e3)) &&
+        reel_json_set_double(j, "total_flos", s->total_flos) && (isnan(loss) || reel_json_set_double(j, "train_loss", loss));
+    if (ok)
+        return j;
+    reel_json_free(j);
+    return NULL;
+}
+
+/* Best weights, all tensors: read back from the checkpoint, whose hashes are checked. */
+static reel_status best_restore(reel_trainer *t, char **path, reel_error *err)
+{
+    reel_status status = REEL_OK;
+    *path = NULL;
+    if (!t->keeps_best || t->state.best_step <= 0)
+        return reel_run_get(t->run, REEL_BLOCK_WEIGHTS, t->model->weights, err);
+    *path = reel_checkpoint_path(t->dir, t->state.best_step);
+    if (*path == NULL)
+        return reel_fail_nomem(err, t->dir);
+    if (t->state.best_step == t->state.step)
+        return reel_run_get(t->run, REEL_BLOCK_WEIGHTS, t->model->weights, err);
+    REEL_TRY(reel_manifest_check(*path, true, NULL, err));
+    REEL_TRY(reel_model_reload(t->model, *path, t->model->weights, err));
+    reel_log(t->ctx, REEL_LOG_DETAIL, "best", "weights of %s", *path);
+done:
+    return status;
+}
+
+/* The evaluation of the model that the folder gets. */
+static const reel_json *eval_entry(const reel_trainer *t)
+{
+    const reel_json *best = t->keeps_best && t->state.best_step > 0 ? reel_state_evaluation(&t->state, t->state.best_step) : NULL;
+    return best != NULL ? best : reel_state_evaluation(&t->state, t->state.step);
+}
+
+static bool merge(reel_json *into, const reel_json *from)
+{
+    bool ok = true;
+    for (void *it = reel_json_first(from); ok && it != NULL; it = reel_json_next(from, it))
+        ok = reel_json_set(into, reel_json_key(it), reel_json_copy(reel_json_value(it)));
+    return ok;
+}
+
+static reel_status metrics_write(const reel_trainer *t, const reel_json *train, reel_error *err)
+{
+    reel_status status = REEL_OK;
+    reel_json *all = reel_json_object(), *eval = NULL;
+    const reel_json *entry = eval_entry(t);
+    if (entry != NULL && (eval = reel_json_copy(entry)) != NULL)
+        reel_json_remove(eval, "step");
+    if (all == NULL || (entry != NULL && eval == NULL) || (eval != NULL && !merge(all, eval)) || !merge(all, train)) {
+        status = reel_fail_nomem(err, t->dir);
+        goto done;
+    }
+    REEL_TRY(reel_json_write(t->dir, "train_results.json", train, 4, "", err));
+    if (eval != NULL)
+        REEL_TRY(reel_json_write(t->dir, "eval_results.json", eval, 4, "", err));
+    REEL_TRY(reel_json_write(t->dir, "all_results.json", all, 4, "", err));
+done:
+    reel_json_free(all);
+    reel_json_free(eval);
+    return status;
+}
+
+/* With --save_total_limit 1 the last checkpoint made room for two; now only the best one counts. */
+static reel_status last_retention(reel_trainer *t, reel_error *err)
+{
+    reel_checkpoints all = {0};
+    if (t->o->save_total_limit != 1 || !t->keeps_best || t->state.best_step <= 0)
+        return REEL_OK;
+    reel_status status = reel_checkpoints_list(t->dir, &all, err);
+    for (size_t i = 0; i < all.n && status == REEL_OK; i++)
+        if (all.step[i] != t->state.best_step) {
+            status = reel_checkpoint_remove(t->dir, all.step[i], err);
+            t->saved_step = t->saved_step == all.step[i] ? t->state.best_step : t->saved_step;
+        }
+    reel_checkpoints_free(&all);
+    return status;
+}
+
+reel_status reel_trainer_finish(reel_trainer *t, reel_error *err)
+{
+    reel_status status = REEL_OK;
+    double seconds = reel_now() - t->began;
+    char *best = NULL;
+    reel_json *train = train_metrics(t, seconds), *entry = train != NULL ? reel_json_copy(train) : NULL;
+    REEL_TRY(reel_state_log(&t->state, entry, err));
+    bool ok = reel_json_set_double(train, "epoch", t->state.epoch);
+    if (!ok) {
+        status = reel_fail_nomem(err, t->dir);
+        goto done;
+    }
+    REEL_TRY(best_restore(t, &best, err));
+    REEL_TRY(reel_model_save(t->model, t->dir, "single_label_classification", t->model->weights, err));
+    REEL_TRY(metrics_write(t, train, err));
+    REEL_TRY(reel_skips_write(&t->state, t->dir, err));
+    REEL_TRY(last_retention(t, err));
+    REEL_TRY(reel_trainer_state_write(&t->state, t->dir, best, err));  /* last: it marks the run as finished */
+    reel_event e = reel_event_make(t, REEL_EVENT_END);
+    e.loss = train_loss(&t->state);
+    e.seconds = seconds;
+    e.path = t->dir;
+    reel_trainer_tell(t, &e);
+done:
+    reel_json_free(train);
+    reel_free(best);
+    return status;
+}
+
+/* --- the result handed out: one block of texts behind the struct --- */
+
+typedef struct owned_result { reel_train_result shown; char *dir, *best, *last; } owned_result;
+
+reel_status reel_trainer_result(const reel_trainer *t, reel_train_result **out, reel_error *err)
+{
+    reel_event e = reel_event_make(t, REEL_EVENT_END);
+    owned_result *r = reel_calloc(1, sizeof *r);
+    if (r == NULL)
+        return reel_fail_nomem(err, "the result of a run");
+    r->dir = reel_strdup(t->dir);
+    r->best = t->keeps_best && t->state.best_step > 0 ? reel_checkpoint_path(t->dir, t->state.best_step) : NULL;
+    r->last = t->saved_step > 0 ? reel_checkpoint_path(t->dir, t->saved_step) : NULL;
+    double best = NAN;
+    const reel_json *entry = eval_entry(t);
+    if (entry != NULL)
+        best = reel_json_number(reel_json_get(entry, "eval_accuracy"));
+    r->shown = (reel_train_result){.steps = t->state.step, .train_loss = train_loss(&t->state), .seconds = reel_now() - t->began,
+        .wait_share = e.wait_share, .checkpoint_share = e.checkpoint_share, .best_accuracy = best, .output_dir = r->dir,
+        .best_checkpoint = r->best, .last_checkpoint = r->last, .skipped = t->state.n_skips, .peak_memory = e.peak_memory};
+    *out = &r->shown;
+    return REEL_OK;
+}
+
+void reel_train_result_close(reel_train_result **result)
+{
+    if (result == NULL || *result == NULL)
+        return;
+    owned_result *r = (owned_result *)(void *)*result;
+    reel_free(r->dir);
+    reel_free(r->best);
+    reel_free(r->last);
+    reel_free(r);
+    *result = NULL;
+}

@@ -1,0 +1,104 @@
+#include "train/state.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "train/text_csv.h"
+
+reel_status reel_state_init(reel_state *s, reel_error *err)
+{
+    *s = (reel_state){.grad_norm = NAN, .learning_rate = NAN, .eval_steps = 500, .save_steps = 500, .stage = REEL_STAGE_DONE};
+    s->log_history = reel_json_array();
+    return s->log_history == NULL ? reel_fail_nomem(err, "the state of a run") : REEL_OK;
+}
+
+void reel_state_free(reel_state *s)
+{
+    for (size_t i = 0; i < s->n_skips; i++) {
+        reel_free(s->skip[i].video);
+        reel_free(s->skip[i].reason);
+    }
+    reel_free(s->skip);
+    reel_json_free(s->log_history);
+    *s = (reel_state){0};
+}
+
+reel_status reel_state_log(reel_state *s, reel_json *entry_taken, reel_error *err)
+{
+    if (entry_taken == NULL)
+        return reel_fail_nomem(err, "the log");
+    bool ok = reel_json_set_double(entry_taken, "epoch", s->epoch) && reel_json_set_int(entry_taken, "step", s->step);
+    ok = reel_json_push(s->log_history, entry_taken) && ok;
+    return ok ? REEL_OK : reel_fail_nomem(err, "the log");
+}
+
+const reel_json *reel_state_evaluation(const reel_state *s, int64_t step)
+{
+    for (size_t i = reel_json_size(s->log_history); i > 0; i--) {
+        const reel_json *entry = reel_json_at(s->log_history, i - 1);
+        int64_t at;
+        if (reel_json_get(entry, "eval_runtime") != NULL && reel_json_integer(reel_json_get(entry, "step"), &at) && at == step)
+            return entry;
+    }
+    return NULL;
+}
+
+reel_status reel_state_skip(reel_state *s, const char *video, const char *reason, bool *is_new, reel_error *err)
+{
+    char name[1024];  /* names of files may hold anything; lists and JSON must stay text */
+    *is_new = false;
+    reel_escape(name, sizeof name, video);
+    for (size_t i = 0; i < s->n_skips; i++)
+        if (strcmp(s->skip[i].video, name) == 0)
+            return REEL_OK;
+    void *items = s->skip;
+    bool room = reel_grow(&items, &s->skip_capacity, s->n_skips, sizeof *s->skip);
+    s->skip = items;
+    reel_skip skip = {.video = reel_strdup(name), .reason = reel_strdup(reason)};
+    if (!room || skip.video == NULL || skip.reason == NULL) {
+        reel_free(skip.video);
+        reel_free(skip.reason);
+        return reel_fail_nomem(err, name);
+    }
+    s->skip[s->n_skips++] = skip;
+    *is_new = true;
+    return REEL_OK;
+}
+
+reel_status reel_skips_write(const reel_state *s, const char *dir, reel_error *err)
+{
+    reel_text t = {0};
+    if (s->n_skips == 0)
+        return REEL_OK;
+    reel_text_puts(&t, "video,reason\n");
+    for (size_t i = 0; i < s->n_skips; i++) {
+        reel_csv_field(&t, s->skip[i].video);
+        reel_text_puts(&t, ",");
+        reel_csv_field(&t, s->skip[i].reason);
+        reel_text_puts(&t, "\n");
+    }
+    char *path = reel_path_join(dir, "skipped.csv");
+    reel_status status = t.failed || path == NULL ? reel_fail_nomem(err, dir) : reel_file_write(path, t.s, t.len, err);
+    reel_free(path);
+    reel_text_free(&t);
+    return status;
+}
+
+reel_status reel_json_write(const char *dir, const char *name, const reel_json *json, int indent, const char *end, reel_error *err)
+{
+    reel_text t = {0};
+    char *text = reel_json_dump(json, indent, REEL_JSON_SORTED), *path = reel_path_join(dir, name);
+    if (text != NULL) {
+        reel_text_puts(&t, text);
+        reel_text_puts(&t, end);
+    }
+    reel_status status = text == NULL || path == NULL || t.failed ? reel_fail_nomem(err, dir)
+                                                                   : reel_file_write(path, t.s, t.len, err);
+    reel_text_free(&t);
+    reel_free(text);
+    reel_free(path);
+    return status;
+}

@@ -1,0 +1,21 @@
+/* reel_train: open, loop, finish. */
+#include "train/trainer.h"
+
+reel_status reel_train(reel_context *ctx, const reel_args *args, reel_event_fn fn, void *user, reel_train_result **out,
+                       reel_error *err)
+{
+    reel_trainer t = {.ctx = ctx, .fn = fn, .user = user, .lock = {.fd = -1}};
+    *out = NULL;
+    reel_status status = reel_trainer_open(&t, args, err);
+    if (status == REEL_OK) {
+        status = reel_trainer_loop(&t, err);
+        if (status == REEL_OK)
+            status = reel_trainer_finish(&t, err);
+        if (status == REEL_OK)
+            status = reel_trainer_result(&t, out, err);
+        else if (status == REEL_ERR_CANCELLED)
+            reel_trainer_result(&t, out, NULL);
+    }
+    reel_trainer_close(&t);
+    return status;
+}
