@@ -11,9 +11,9 @@ typedef struct watch {
     cli *c;
     int64_t steps;
     double epochs;
-    double loss, rate;          /* for the bar: the last line of the log */
-    double sum;                 /* of the losses since the last evaluation or checkpoint line */
-    int64_t count;
+    double loss, rate;          /* for the bar */
+    double sum, rest;           /* of the losses since the last evaluation or checkpoint line: up to the last log, behind it */
+    int64_t summed, logged, at; /* steps in `sum`; step of the last log; the last step */
     double since;               /* when that line was printed */
     char held[512];             /* an evaluation whose checkpoint is still being written; "" none */
     double held_seconds;
@@ -55,25 +55,26 @@ static void hold(watch *w, const reel_event *e)
     const double now = cli_now();
     place(at, e);
     size_t used = (size_t)snprintf(w->held, sizeof w->held, "%s", at);
-    if (w->count > 0)
-        used += (size_t)snprintf(w->held + used, sizeof w->held - used, " loss %-6.3g", w->sum / (double)w->count);
+    if (w->summed + w->at - w->logged > 0)
+        used += (size_t)snprintf(w->held + used, sizeof w->held - used, " loss %-6.3g",
+                                 (w->sum + w->rest) / (double)(w->summed + w->at - w->logged));
     if (isfinite(e->eval_loss))
         used += (size_t)snprintf(w->held + used, sizeof w->held - used, "  val loss %-6.4g", e->eval_loss);
     if (isfinite(e->eval_accuracy))
         snprintf(w->held + used, sizeof w->held - used, "  val accuracy %.1f %%", 100 * e->eval_accuracy);
     w->held_seconds = now - w->since;
     w->since = now;
-    w->sum = 0;
-    w->count = 0;
+    w->sum = -w->rest;  /* the next log tells of these steps once more */
+    w->summed = w->logged - w->at;
 }
 
 static void step(watch *w, const reel_event *e)
 {
     char left[64], right[160], clock[32] = "";
+    w->at = e->step;
     if (isfinite(e->loss)) {
-        w->sum += e->loss;
-        w->count++;
-        w->loss = isfinite(w->loss) ? w->loss : e->loss;
+        w->loss = e->loss;  /* the mean since the last log */
+        w->rest = e->loss * (double)(w->at - w->logged);
     }
     if (isfinite(e->learning_rate))
         w->rate = e->learning_rate;
@@ -94,8 +95,13 @@ static void log_line(watch *w, const reel_event *e)
     };
     char number[32];
     bool more = false;
-    if (isfinite(e->loss))
+    if (isfinite(e->loss)) {
         w->loss = e->loss;
+        w->sum += e->loss * (double)(e->step - w->logged);
+        w->summed += e->step - w->logged;
+    }
+    w->rest = 0;
+    w->logged = w->at = e->step;
     if (w->c->term.live || w->c->quiet || w->c->json)
         return;
     fputc('{', stderr);
@@ -168,6 +174,7 @@ static bool on_event(const reel_event *e, void *user)
     switch (e->kind) {
     case REEL_EVENT_START:
         w->steps = e->steps;
+        w->logged = w->at = e->step;
         w->epochs = e->epochs;
         w->since = cli_now();
         break;

@@ -1,0 +1,69 @@
+#!/bin/sh
+# Nothing a user made is overwritten or deleted; two runs in one folder: the second is refused. TAP.
+. "$(dirname "$0")/tap.sh"
+UNTIL=$2
+tiny_model
+tiny_data
+M="--model $T/model"
+clip=$(ls "$T"/data/test/*/* | head -n 1)
+mine() { mkdir -p "$1" && echo "my work" >"$1/notes.txt" && echo "my model" >"$1/model.safetensors"; }
+kept() { [ "$(cat "$1/notes.txt")" = "my work" ] && [ "$(cat "$1/model.safetensors")" = "my model" ] && [ "$(ls -A "$1" | wc -l)" -eq 2 ]; }
+
+mine "$T/a"
+fails 1 "$T/a" "train into a folder of mine" train $TRAIN --max_steps 1 --output_dir "$T/a"
+check "train: it is as it was" kept "$T/a"
+fails 1 "$T/a" "model new into a folder of mine" model new --from_config "$T/config.json" -o "$T/a"
+check "model new: it is as it was" kept "$T/a"
+fails 1 "$T/a" "data synth into a folder of mine" data synth "$T/a" --classes 2 --train 1 --val 0 --test 0
+check "data synth: it is as it was" kept "$T/a"
+fails 1 "$T/a" "evaluate into a folder of mine" evaluate $M --data "$T/data" --output_dir "$T/a"
+check "evaluate: it is as it was" kept "$T/a"
+fails 1 "$T/a" "a folder where a file is to be" data pack "$T/data" $M --split test -o "$T/a"
+check "data pack: it is as it was" kept "$T/a"
+fails 1 "$T/a" "a folder where a picture is to be" preview "$clip" $M -o "$T/a"
+check "preview: it is as it was" kept "$T/a"
+echo "a file" >"$T/file"
+fails 1 "$T/file" "a file where a folder is to be" train $TRAIN --max_steps 1 --output_dir "$T/file"
+check "train: the file is as it was" [ "$(cat "$T/file")" = "a file" ]
+
+# --overwrite_output_dir replaces a run, and nothing else that lies there.
+run train $TRAIN --max_steps 2 --output_dir "$T/run"
+check "a run" worked
+echo "my work" >"$T/run/notes.txt"
+mkdir "$T/run/checkpoints_of_mine" && echo "more" >"$T/run/checkpoints_of_mine/a"
+run train $TRAIN --max_steps 2 --output_dir "$T/run" --overwrite_output_dir
+check "overwriting it works" worked
+check "what I laid beside it is still there" [ "$(cat "$T/run/notes.txt" "$T/run/checkpoints_of_mine/a" 2>/dev/null | tr '\n' ' ')" = "my work more " ]
+
+# A file named by -o is replaced as a whole, or not at all.
+run data pack "$T/data" $M --split test -o "$T/in.safetensors"
+check "a packed file" worked
+echo "old" >"$T/logits.safetensors"
+head -c 200 "$T/in.safetensors" >"$T/cut.safetensors"
+fails 1 "cut.safetensors" "forward of a damaged file" forward $M --input "$T/cut.safetensors" -o "$T/logits.safetensors"
+check "the old result is still there" [ "$(cat "$T/logits.safetensors")" = old ]
+run forward $M --input "$T/in.safetensors" -o "$T/logits.safetensors"
+check "forward replaces it" worked
+check "it is replaced" [ "$(head -c 3 "$T/logits.safetensors")" != old ]
+cp "$T/in.safetensors" "$T/keep.safetensors"
+run forward $M --input "$T/in.safetensors" -o "$T/in.safetensors"
+check "no temporary file is left" [ -z "$(find "$T" -name '*tmp*')" ]
+
+# The folder of a run that goes on belongs to it.
+second() {
+    "$REEL" train $TRAIN --max_steps 2 --output_dir "$T/both" --overwrite_output_dir >"$T/two.out" 2>"$T/two.err" </dev/null
+    echo $? >"$T/two.code"
+}
+"$UNTIL" 0 0 '"event": "step", "step": 3,' "$T/out" "$T/err" "$REEL" train $TRAIN --max_steps 400 --output_dir "$T/both" --json \
+    --eval_strategy no --save_strategy no >"$T/how" &
+first=$!
+for i in 1 2 3 4 5 6 7 8 9 10; do
+    grep -q '"step": 3,' "$T/out" 2>/dev/null && break
+    sleep 0.2
+done
+second
+wait $first
+mv "$T/two.out" "$T/out"; mv "$T/two.err" "$T/err"; code=$(cat "$T/two.code") command="a second run in one folder"
+check "the second of two runs is refused" refused 1 "both"
+check "the first ends well" grep -q '^exit 0' "$T/how"
+finish

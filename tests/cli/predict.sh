@@ -1,0 +1,114 @@
+#!/bin/sh
+# What the verbs print, for people and as JSON, on clips of our own and on real ones. TAP.
+. "$(dirname "$0")/tap.sh"
+tiny_model
+tiny_data
+M="--model $T/model"
+clip=$(ls "$T"/data/test/*/* | head -n 1)
+lines() { [ "$(wc -l <"$T/out")" -eq "$1" ]; }
+json_is() {  # json_is WHAT EXPRESSION: a Python expression over the value v
+    if command -v python3 >/dev/null 2>&1; then
+        check "$1" python3 -c 'import json, sys
+v = json.load(open(sys.argv[1], encoding="utf-8"))
+sys.exit(not eval(sys.argv[2]))' "$T/out" "$2"
+    else
+        skip "$1" "no python3"
+    fi
+}
+valid() { if has_json; then check "$1" is_json "$T/out"; else skip "$1" "neither python3 nor jq"; fi; }
+
+run predict $M "$clip"
+check "predict: one file" worked
+check "predict: a title and a line a label" lines 4
+check "predict: shares of 100" printed '^ *[0-9]*\.[0-9] %  '
+check "predict: nothing on stderr" [ ! -s "$T/err" ]
+run predict $M "$clip" --top_k 2 --json
+check "predict --json: works" worked
+json_is "predict --json: a list of score and label, best first" 'isinstance(v, list) and len(v) == 2 and list(v[0]) == ["score", "label"] and v[0]["score"] >= v[1]["score"]'
+json_is "predict --json: scores are float32" '__import__("struct").unpack("f", __import__("struct").pack("f", v[0]["score"]))[0] == v[0]["score"]'
+run predict $M "$clip" --json --top_k 99
+json_is "predict --json: all labels sum to one" 'len(v) == 3 and abs(sum(x["score"] for x in v) - 1) < 1e-6'
+cp "$T/out" "$T/once"
+run predict $M "$clip" --json --top_k 99
+check "predict: the same again" cmp -s "$T/out" "$T/once"
+run predict $M "$clip" "$T/none.avi" "$clip" --json
+json_is "predict --json: several, null in its place" 'len(v) == 3 and v[1] is None and v[0] == v[2]'
+check "predict --json: a bad one gives exit 1" [ $code -eq 1 ]
+run predict $M "$T/data/test/$(ls "$T/data/test" | head -n 1)" --json
+json_is "predict --json: a folder is a list of lists" 'len(v) == 2 and isinstance(v[0], list)'
+run predict $M "$T/data/test/$(ls "$T/data/test" | head -n 1)"
+check "predict: a folder is a table" lines 3
+check "predict: its header" [ "$(head -n 1 "$T/out")" = "$(printf 'file\tlabel\tscore')" ]
+run predict $M "$clip" --sampling guide --json
+json_is "predict --sampling guide" 'len(v) == 3'
+
+run evaluate $M --data "$T/data"
+check "evaluate: works" worked
+check "evaluate: accuracy" printed '^accuracy  *[0-9.]* %'
+run evaluate $M --data "$T/data" --json
+json_is "evaluate --json: every video is accounted for" 'v["scored"] + len(v["skipped"]) == v["videos"] == 4 and sum(map(sum, v["confusion"])) == v["scored"]'
+run evaluate $M --data "$T/data" --output_dir "$T/report"
+check "evaluate --output_dir: a report" [ -s "$T/report/report.json" ]
+check "evaluate --output_dir: it is told" printed '^wrote'
+
+run data info "$T/data"
+check "data info: works" worked
+check "data info: a line a split" printed '^train  *12  *2 '
+run data info "$T/data" --json
+json_is "data info --json" '[s["videos"] for s in v["splits"]] == [12, 4, 4] and v["unreadable"] == [] and v["warnings"] == []'
+run model info "$T/model"
+check "model info: works" worked
+run model info "$T/model" --json
+json_is "model info --json" 'v["model_type"] == "videomae" and v["labels"] == ["jump", "run", "walk"] and v["missing"] == [] and all(t["used"] for t in v["tensors"])'
+for e in gif png safetensors; do
+    run preview "$clip" $M -o "$T/p.$e"
+    check "preview .$e" [ -s "$T/p.$e" ]
+done
+run preview --data "$T/data" --transform eval --sampling uniform $M -o "$T/q.gif" --json
+json_is "preview --json" 'v["num_frames"] == 4 and v["height"] == v["width"] == 32 and len(v["frame"]) == len(v["time"]) == 4'
+run data pack "$T/data" $M --split train -o "$T/train.safetensors" --json
+json_is "data pack --json" 'v["output"].endswith("train.safetensors")'
+run forward $M --input "$T/train.safetensors" -o "$T/logits.safetensors" --hidden --json
+json_is "forward --json" 'v["output"].endswith("logits.safetensors")'
+run evaluate $M --data "$T/train.safetensors" --split train --json
+check "evaluate of a packed file" worked
+
+run train $TRAIN --max_steps 2 --output_dir "$T/run"
+check "train: works" worked
+check "train: a Trainer's line a log" said "^{'loss': [0-9.]*, 'grad_norm': [0-9.e-]*, 'learning_rate': [0-9.e-]*, 'epoch': [0-9.]*}"
+check "train: the machine, data, model and plan" [ "$(grep -c -E '^(machine|data|model|plan) ' "$T/err")" -ge 4 ]
+check "train: how to go on" printed '^try  *reel evaluate'
+check "train: share of the time" printed 'waiting for clips'
+for f in config.json model.safetensors preprocessor_config.json trainer_state.json train_results.json eval_results.json all_results.json; do
+    check "train: $f" [ -s "$T/run/$f" ]
+done
+run train $TRAIN --max_steps 2 --output_dir "$T/run2" --json
+check "train --json: works" worked
+valid "train --json: each line is JSON"
+for e in start step log eval checkpoint end result; do
+    check "train --json: event $e" printed "^{\"event\": \"$e\""
+done
+run train $TRAIN --max_steps 2 --output_dir "$T/run3" -q
+check "train -q: nothing on stderr" [ ! -s "$T/err" ]
+run train --data "$T/train.safetensors" --from_config "$T/config.json" --max_steps 2 --output_dir "$T/run4" --logging_steps 1 \
+    --train_transform eval --train_sampler uniform --shuffle false
+check "train on a packed file" worked
+
+# Real clips: an answer, or one sentence; never anything else.
+if [ -d "$SHARED/data/clips" ]; then
+    for f in "$SHARED"/data/clips/* "$SHARED"/data/quirks/*; do
+        run predict $M "$f" --json
+        check "real: ${f##*/}" worked
+        json_is "real: ${f##*/}: three finite scores" 'len(v) == 3 and abs(sum(x["score"] for x in v) - 1) < 1e-5'
+    done
+    for f in "$SHARED"/data/broken/*; do
+        run predict $M "$f"
+        check "broken: ${f##*/}" [ $code -le 1 ]
+    done
+    run data info "$SHARED/data/actions"
+    check "real: data info of a real set" worked
+    check "real: its classes" [ "$(grep -c -E '^(Fight|NoFight|Signing|Sport) ' "$T/out")" -eq 4 ]
+else
+    skip "real clips" "no $SHARED/data"
+fi
+finish
