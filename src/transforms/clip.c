@@ -1,0 +1,268 @@
+/* Frames into a clip: one row of the source after the other is normalised and resampled across, kept in a ring of as many rows
+ * as an output row needs, and combined down. */
+#include "transforms/clip.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/mem.h"
+
+/* What a byte of each channel becomes, rounded as the Python it follows rounds. */
+static void fill_table(reel_clip *c)
+{
+    const reel_processor *p = c->t.processor;
+    bool guide = c->t.crops > 1 || c->t.kind != REEL_TRANSFORM_PROCESSOR;
+    for (int k = 0; k < 3; k++) {
+        float mean = (float)p->mean[k], std = (float)p->std[k];
+        float inverse = (float)(1.0 / p->rescale_factor), factor = (float)p->rescale_factor;
+        for (int i = 0; i < 256; i++) {
+            float v = (float)i;
+            if (guide)
+                v = (v / 255.0f - mean) / std;
+            else if (p->do_rescale && p->do_normalize)
+                v = (v - mean * inverse) / (std * inverse);  /* fused: the factor goes into mean and std */
+            else if (p->do_normalize)
+                v = (v - mean) / std;
+            else if (p->do_rescale)
+                v = v * factor;
+            c->table[k][i] = v;
+        }
+    }
+}
+
+reel_status reel_clip_begin(const reel_transform *t, const reel_transform_draws *d, int frames, float *out, reel_clip **clip,
+                            reel_error *err)
+{
+    *clip = NULL;
+    if (frames < 1 || t->height < 1 || t->width < 1 || t->processor == NULL)
+        return reel_fail(err, REEL_ERR_ARG, "a clip of %d frames of %dx%d cannot be made", frames, t->width, t->height);
+    reel_clip *c = reel_calloc(1, sizeof *c);
+    if (c == NULL)
+        return reel_fail_nomem(err, "clip");
+    c->t = *t;
+    if (d != NULL)
+        c->draws = *d;
+    c->frames = frames;
+    c->out = out;
+    if (t->kernels != NULL)
+        c->kernels = *t->kernels;
+    else
+        reel_pixel_kernels_select(&c->kernels, reel_cpu_flags());
+    fill_table(c);
+    *clip = c;
+    return REEL_OK;
+}
+
+static void drop_buffers(reel_clip *c)
+{
+    reel_free(c->planes);
+    reel_free(c->ring);
+    reel_free(c->ring_tag);
+    reel_free((void *)c->taps);
+    reel_free(c->bytes);
+    c->planes = NULL;
+    c->ring = NULL;
+    c->ring_tag = NULL;
+    c->taps = NULL;
+    c->bytes = NULL;
+    reel_plan_free(&c->plan);
+}
+
+void reel_clip_end(reel_clip **clip)
+{
+    if (clip == NULL || *clip == NULL)
+        return;
+    drop_buffers(*clip);
+    reel_free((*clip)->rgb);
+    reel_free(*clip);
+    *clip = NULL;
+}
+
+/* Tables and scratch for frames of this size. */
+static reel_status prepare(reel_clip *c, int width, int height, reel_error *err)
+{
+    if (c->plan.in_w == width && c->plan.in_h == height)
+        return REEL_OK;
+    drop_buffers(c);
+    if (width < 1 || height < 1)
+        return reel_fail(err, REEL_ERR_FORMAT, "a frame of %dx%d cannot be used", width, height);
+    reel_status status = reel_plan_make(&c->t, &c->draws, width, height, &c->plan, err);
+    if (status != REEL_OK)
+        return status;
+    const reel_plan *p = &c->plan;
+    size_t cols = 3 * (size_t)p->cols, source = 3 * (size_t)p->source.w;
+    c->ring_rows = p->down.most;
+    c->planes = reel_alloc_aligned(source, sizeof *c->planes);
+    c->ring = reel_alloc_aligned((size_t)c->ring_rows * cols, p->method == REEL_METHOD_BYTES ? 1 : sizeof(float));
+    c->ring_tag = reel_calloc((size_t)c->ring_rows, sizeof *c->ring_tag);
+    c->taps = reel_calloc((size_t)c->ring_rows, sizeof *c->taps);
+    c->bytes = reel_alloc_aligned(cols, 1);
+    if (c->planes == NULL || c->ring == NULL || c->ring_tag == NULL || c->taps == NULL || c->bytes == NULL) {
+        drop_buffers(c);
+        return reel_fail_nomem(err, "clip");
+    }
+    return REEL_OK;
+}
+
+static void *ring_row(const reel_clip *c, int row)
+{
+    size_t at = (size_t)(row % c->ring_rows) * 3 * (size_t)c->plan.cols;
+    return c->plan.method == REEL_METHOD_BYTES ? (void *)((uint8_t *)c->ring + at) : (void *)((float *)c->ring + at);
+}
+
+/* Source row `row` (counted in the source rectangle), resampled across. */
+static void make_row(reel_clip *c, const uint8_t *rgb, int row)
+{
+    const reel_plan *p = &c->plan;
+    const reel_axis *a = &p->across;
+    if (p->method == REEL_METHOD_BYTES) {
+        c->kernels.resize_row_u8(ring_row(c, row), rgb, a->n, a->lo, a->count, a->q, a->stride, a->shift);
+        return;
+    }
+    size_t w = (size_t)p->source.w, cols = (size_t)p->cols;
+    float *in = c->planes, *out = ring_row(c, row);
+    c->kernels.planes_from_rgb(in, in + w, in + 2 * w, rgb, w, (const float (*)[256])c->table);
+    for (size_t k = 0; k < 3; k++)
+        if (p->method == REEL_METHOD_LERP)
+            c->kernels.lerp_row(out + k * cols, in + k * w, cols, a->lo, a->hi, a->l0, a->l1);
+        else
+            c->kernels.area_row(out + k * cols, in + k * w, cols, a->lo, a->count, a->weight_by_tap, cols);
+}
+
+/* Output row y of the window from the rows in the ring. */
+static void combine(reel_clip *c, int k, int y)
+{
+    const reel_plan *p = &c->plan;
+    const reel_axis *d = &p->down;
+    size_t i = (size_t)y, cols = (size_t)p->cols, n = (size_t)d->count[i];
+    size_t height = (size_t)c->t.height, width = (size_t)c->t.width;
+    float *plane[3];
+    for (size_t j = 0; j < 3; j++)
+        plane[j] = c->out + (((size_t)k * 3 + j) * height + (size_t)p->y0 + i) * width + (size_t)p->x0;
+    for (size_t j = 0; j < n; j++)
+        c->taps[j] = ring_row(c, d->lo[i] + (int)j);
+    if (p->method == REEL_METHOD_BYTES) {
+        c->kernels.resize_col_u8(c->bytes, (const uint8_t *const *)c->taps, d->q + i * d->stride, n, 3 * cols, d->shift);
+        c->kernels.planes_from_rgb(plane[0], plane[1], plane[2], c->bytes, cols, (const float (*)[256])c->table);
+        return;
+    }
+    for (size_t j = 0; j < 3; j++) {
+        if (p->method == REEL_METHOD_LERP)
+            c->kernels.lerp_col(plane[j], c->taps[0], c->taps[n - 1], d->l0[i], d->l1[i], cols);
+        else
+            c->kernels.area_col(plane[j], (const float *const *)c->taps, d->weight + i * d->stride, n, cols);
+        for (size_t m = 0; m < n; m++)
+            c->taps[m] = (const float *)c->taps[m] + cols;
+    }
+}
+
+/* Zero pixels around a picture that is smaller than the crop. */
+static void pad(reel_clip *c, int k)
+{
+    const reel_plan *p = &c->plan;
+    size_t plane = (size_t)c->t.height * (size_t)c->t.width;
+    if (p->cols == c->t.width && p->rows == c->t.height)
+        return;
+    for (size_t j = 0; j < 3; j++)
+        for (size_t i = 0; i < plane; i++)
+            c->out[((size_t)k * 3 + j) * plane + i] = c->table[j][0];
+}
+
+/* `rgb`: the source rectangle. */
+static void transform(reel_clip *c, const uint8_t *rgb, size_t stride, int k)
+{
+    const reel_axis *d = &c->plan.down;
+    pad(c, k);
+    for (int i = 0; i < c->ring_rows; i++)
+        c->ring_tag[i] = -1;
+    for (int y = 0; y < c->plan.rows; y++) {
+        for (int row = d->lo[y]; row < d->lo[y] + d->count[y]; row++) {
+            int *tag = &c->ring_tag[row % c->ring_rows];
+            if (*tag != row)
+                make_row(c, rgb + (size_t)row * stride, row);
+            *tag = row;
+        }
+        combine(c, k, y);
+    }
+}
+
+static reel_status check_place(const reel_clip *c, int k, reel_error *err)
+{
+    if (k < 0 || k >= c->frames)
+        return reel_fail(err, REEL_ERR_ARG, "frame %d of a clip of %d frames", k, c->frames);
+    return REEL_OK;
+}
+
+reel_status reel_clip_put(reel_clip *c, reel_frame *frame, int k, reel_error *err)
+{
+    reel_status status = REEL_OK;
+    REEL_TRY(check_place(c, k, err));
+    REEL_TRY(prepare(c, reel_frame_width(frame), reel_frame_height(frame), err));
+    size_t stride = 3 * (size_t)c->plan.source.w, wanted;
+    if (!reel_mul(&wanted, stride, (size_t)c->plan.source.h)) {
+        status = reel_fail_nomem(err, "clip");
+        goto done;
+    }
+    if (c->rgb_size < wanted) {
+        reel_free(c->rgb);
+        c->rgb = reel_alloc_aligned(wanted, 1);
+        c->rgb_size = c->rgb != NULL ? wanted : 0;
+        if (c->rgb == NULL) {
+            status = reel_fail_nomem(err, "clip");
+            goto done;
+        }
+    }
+    REEL_TRY(reel_frame_rgb(frame, &c->plan.source, c->rgb, stride, err));
+    transform(c, c->rgb, stride, k);
+done:
+    return status;
+}
+
+reel_status reel_clip_put_rgb(reel_clip *c, const uint8_t *rgb, int width, int height, int k, reel_error *err)
+{
+    reel_status status = REEL_OK;
+    REEL_TRY(check_place(c, k, err));
+    REEL_TRY(prepare(c, width, height, err));
+    const reel_rect *s = &c->plan.source;
+    size_t stride = 3 * (size_t)width;
+    transform(c, rgb + (size_t)s->y * stride + 3 * (size_t)s->x, stride, k);
+done:
+    return status;
+}
+
+void reel_clip_repeat(reel_clip *c, int from, int to)
+{
+    size_t n = 3 * (size_t)c->t.height * (size_t)c->t.width;
+    if (from != to && from >= 0 && to >= 0 && from < c->frames && to < c->frames)
+        memcpy(c->out + (size_t)to * n, c->out + (size_t)from * n, n * sizeof(float));
+}
+
+void reel_clip_to_rgb(const reel_processor *p, const float *clip, int frames, int height, int width, uint8_t *rgb)
+{
+    size_t plane = (size_t)height * (size_t)width;
+    for (size_t t = 0; t < (size_t)frames; t++)
+        for (size_t c = 0; c < 3; c++) {
+            const float *in = clip + (t * 3 + c) * plane;
+            uint8_t *out = rgb + t * 3 * plane + c;
+            for (size_t i = 0; i < plane; i++) {
+                double v = (in[i] * p->std[c] + p->mean[c]) * 255 + 0.5;
+                out[3 * i] = !(v > 0) ? 0 : v > 255 ? 255 : (uint8_t)v;
+            }
+        }
+}
+
+/* torch.linspace in float32: the first half counts from 0, the second from the end. */
+void reel_subsample(int64_t t, int n, int64_t *index)
+{
+    if (n == 1) {
+        index[0] = 0;
+        return;
+    }
+    float last = (float)(t - 1), step = last / (float)(n - 1);
+    for (int i = 0; i < n; i++) {
+        float v = i < n / 2 ? step * (float)i : last - step * (float)(n - 1 - i);
+        v = v < 0 ? 0 : v > last ? last : v;
+        index[i] = (int64_t)v;
+    }
+}

@@ -1,0 +1,42 @@
+/* The inside of a clip under construction. */
+#ifndef REEL_TRANSFORMS_CLIP_H
+#define REEL_TRANSFORMS_CLIP_H
+
+#include "transforms/axis.h"
+#include "transforms/transform.h"
+
+/* What is done to frames of one size: resample the whole to mid_w x mid_h, of which only a window is computed, and put that
+ * at (x0, y0) of the clip's picture. */
+typedef struct reel_plan {
+    int in_w, in_h, mid_w, mid_h;
+    int left, top;             /* of the window in the resampled picture */
+    int x0, y0, cols, rows;    /* of the window in the clip's picture */
+    bool mirrored;
+    reel_method method;
+    reel_rect source;          /* pixels of the frame that are needed */
+    reel_axis across, down;
+} reel_plan;
+
+struct reel_clip {
+    reel_transform t;
+    reel_transform_draws draws;
+    reel_pixel_kernels kernels;
+    int frames;
+    float *out;                /* (frames, 3, height, width), the caller's */
+    float table[3][256];       /* what becomes of a byte */
+    reel_plan plan;
+    uint8_t *rgb;              /* source rectangle */
+    size_t rgb_size;
+    float *planes;             /* (3, source.w) one row before resampling */
+    void *ring;                /* (ring_rows, 3 cols) rows resampled across: float planes, or packed bytes */
+    int ring_rows;
+    int *ring_tag;             /* (ring_rows) which source row is in it; -1: none */
+    const void **taps;         /* (ring_rows) */
+    uint8_t *bytes;            /* (3 cols) */
+};
+
+reel_status reel_plan_make(const reel_transform *t, const reel_transform_draws *d, int width, int height, reel_plan *plan,
+                           reel_error *err);
+void reel_plan_free(reel_plan *plan);
+
+#endif
