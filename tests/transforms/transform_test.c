@@ -127,7 +127,7 @@ static void test_eval(void **state)
     assert_int_equal(crc32(out, 3 * 224 * 224 * sizeof *out), 0x9040ddbb);
     assert_true(out[0] == -2.0538714f && out[1] == -1.8938353f && out[2] == -1.7149198f);
     const float *last = out + 3 * 224 * 224 - 3;
-    assert_true(last[0] == -1.5836797f && last[1] == -1.4906788f && last[2] == -1.4074106f);
+    assert_true(last[0] == -1.5836797f && last[1] == -1.4906788f && last[2] == -1.4074906f);
     free(out);
     free(rgb);
 }
