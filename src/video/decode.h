@@ -27,6 +27,13 @@ typedef struct reel_time { int64_t num, den; } reel_time;
  * order mended where an AVI's timestamps are not). start and end in seconds as exact doubles. May be empty. */
 reel_status reel_video_window(reel_video *video, double start, double end, int64_t *first, int64_t *stop, reel_error *err);
 
+/* The same for window number k of those that follow each other from 0 on, [k seconds, (k + 1) seconds), the products taken
+ * exactly: three times the guide's 2.1333… is no double. 0 <= k < 2^20. */
+reel_status reel_video_window_at(reel_video *video, double seconds, int k, int64_t *first, int64_t *stop, reel_error *err);
+
+/* Frames that the header claims, 0 where it does not say. Headers lie: see reel_video_count. */
+int64_t reel_video_claimed_frames(const reel_video *video);
+
 /* Time of frame i in seconds from the start of the stream. Needs the index (count or window make it). */
 double reel_video_frame_time(const reel_video *video, int64_t i);
 

@@ -4,8 +4,10 @@
 #include "base/cpu.h"
 #include "video/media.h"
 
-/* ceil(seconds / base) for a double taken exactly as m 2^e. Far beyond any timestamp it saturates. */
-static int64_t ticks_up(double seconds, AVRational base)
+enum { FACTOR_LIMIT = 1 << 20 };
+
+/* ceil(factor seconds / base) for a double taken exactly as m 2^e. Far beyond any timestamp it saturates. */
+static int64_t ticks_up(double seconds, int factor, AVRational base)
 {
     const int64_t far = INT64_MAX / 4;
     if (isnan(seconds))
@@ -15,14 +17,14 @@ static int64_t ticks_up(double seconds, AVRational base)
     if (!isfinite(seconds) || e > 40)
         return seconds > 0 ? far : -far;
     __extension__ typedef __int128 wide;
-    wide m = (int64_t)ldexp(fraction, 53);
+    wide m = (wide)(int64_t)ldexp(fraction, 53) * factor;
     e -= 53;  /* -13 at most */
     if (m == 0)
         return 0;
-    if (e < -100)  /* m den 2^e is below 1 in size */
+    if (e < -110)  /* m den 2^e is below 1 in size */
         return m > 0 ? 1 : 0;
-    /* seconds / base = m den / (num 2^-e): the numerator has at most 84 bits, so what a larger shift drops decides only
-     * whether something is left. */
+    /* m den / (num 2^-e): the numerator has at most 105 bits, so what a larger shift drops decides only whether something is
+     * left. */
     wide top = m * base.den;
     int shift = -e;
     if (shift > 90)
@@ -34,7 +36,9 @@ static int64_t ticks_up(double seconds, AVRational base)
     return q > far ? far : q < -far ? -far : (int64_t)q;
 }
 
-reel_status reel_video_window(reel_video *v, double start, double end, int64_t *first, int64_t *stop, reel_error *err)
+typedef struct instant { double seconds; int factor; } instant;
+
+static reel_status window(reel_video *v, instant start, instant end, int64_t *first, int64_t *stop, reel_error *err)
 {
     *first = *stop = 0;
     reel_work_begin(v, reel_now());
@@ -47,15 +51,33 @@ reel_status reel_video_window(reel_video *v, double start, double end, int64_t *
         return status;
     const reel_index *x = &v->index;
     int64_t a, b;
-    if (__builtin_add_overflow(ticks_up(start, x->base), x->start, &a))
-        a = start < 0 ? INT64_MIN : INT64_MAX;
-    if (__builtin_add_overflow(ticks_up(end, x->base), x->start, &b))
-        b = end < 0 ? INT64_MIN : INT64_MAX;
+    if (__builtin_add_overflow(ticks_up(start.seconds, start.factor, x->base), x->start, &a))
+        a = start.seconds < 0 ? INT64_MIN : INT64_MAX;
+    if (__builtin_add_overflow(ticks_up(end.seconds, end.factor, x->base), x->start, &b))
+        b = end.seconds < 0 ? INT64_MIN : INT64_MAX;
     *first = (int64_t)reel_index_first_at(x, a);
     *stop = (int64_t)reel_index_first_at(x, b);
     if (*stop < *first)
         *stop = *first;
     return REEL_OK;
+}
+
+reel_status reel_video_window(reel_video *v, double start, double end, int64_t *first, int64_t *stop, reel_error *err)
+{
+    return window(v, (instant){start, 1}, (instant){end, 1}, first, stop, err);
+}
+
+reel_status reel_video_window_at(reel_video *v, double seconds, int k, int64_t *first, int64_t *stop, reel_error *err)
+{
+    *first = *stop = 0;
+    if (k < 0 || k >= FACTOR_LIMIT)
+        return reel_fail(err, REEL_ERR_ARG, "%s: there is no window number %d", v->path, k);
+    return window(v, (instant){seconds, k}, (instant){seconds, k + 1}, first, stop, err);
+}
+
+int64_t reel_video_claimed_frames(const reel_video *v)
+{
+    return v->stream != NULL && v->stream->nb_frames > 0 ? v->stream->nb_frames : 0;
 }
 
 double reel_video_frame_time(const reel_video *v, int64_t i)
