@@ -29,12 +29,12 @@ static const struct {
     double slow, fast;        /* heights, ranges of size, or there-and-backs a second */
     double near, far;         /* to and fro: half the way, in heights */
 } motions[REEL_MOTIONS] = {
-    { "DriftUp", AXIS_Y, -1, 0.35, 0.60, 0, 0 },
-    { "DriftDown", AXIS_Y, 1, 0.35, 0.60, 0, 0 },
-    { "SwingSideways", AXIS_X, 0, 0.85, 1.10, 0.13, 0.20 },  /* turns at least every 0.6 s: always inside a clip */
-    { "SwingUpDown", AXIS_Y, 0, 0.85, 1.10, 0.13, 0.20 },
-    { "Grow", AXIS_SIZE, 1, 0.22, 0.34, 0, 0 },              /* jumps back to small in a quarter of the clips */
-    { "Shrink", AXIS_SIZE, -1, 0.22, 0.34, 0, 0 },
+    { "DriftUp", AXIS_Y, -1, 0.45, 0.75, 0, 0 },
+    { "DriftDown", AXIS_Y, 1, 0.45, 0.75, 0, 0 },
+    { "SwingSideways", AXIS_X, 0, 0.85, 1.10, 0.16, 0.24 },  /* turns at least every 0.6 s: always inside a clip */
+    { "SwingUpDown", AXIS_Y, 0, 0.85, 1.10, 0.16, 0.24 },
+    { "Grow", AXIS_SIZE, 1, 0.35, 0.50, 0, 0 },              /* jumps back to small in fewer than half of the clips */
+    { "Shrink", AXIS_SIZE, -1, 0.35, 0.50, 0, 0 },
     { "Pulse", AXIS_SIZE, 0, 0.60, 0.85, 0, 0 },
     { "Still", AXIS_NONE, 0, 0, 0, 0, 0 },
 };

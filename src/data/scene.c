@@ -6,7 +6,7 @@
 #include "base/mem.h"
 
 static const double pi = 3.14159265358979323846;
-static const double smallest = 0.085, largest = 0.30;  /* radius, of the frame's shorter side */
+static const double smallest = 0.08, largest = 0.34;  /* radius, of the frame's shorter side */
 enum { STREAM_SCENE = 1, WAVES = 4 };
 
 /* Hue in turns, saturation and the largest component in [0, 1]. */
@@ -24,12 +24,12 @@ static uint8_t to_byte(double v) { return (uint8_t)(v <= 0 ? 0 : v >= 1 ? 255 : 
 static void paint_background(reel_scene *s, reel_stream *r)
 {
     double base[3], kx[WAVES], ky[WAVES], phase[WAVES], depth[WAVES];
-    color_of(reel_stream_next(r), reel_stream_between(r, 0.2, 0.6), reel_stream_between(r, 0.22, 0.42), base);
+    color_of(reel_stream_next(r), reel_stream_between(r, 0.2, 0.6), reel_stream_between(r, 0.15, 0.35), base);
     for (int w = 0; w < WAVES; w++) {  /* whole waves: the joined edges show no seam */
         kx[w] = floor(reel_stream_between(r, 0, 4));
         ky[w] = floor(reel_stream_between(r, -3, 4));
         phase[w] = reel_stream_next(r);
-        depth[w] = reel_stream_between(r, 0.02, 0.09);
+        depth[w] = reel_stream_between(r, 0.01, 0.06);
     }
     uint8_t *out = s->background;
     for (int y = 0; y < s->height; y++)
