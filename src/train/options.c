@@ -16,12 +16,20 @@ static bool is_free(const char *name)
     return false;
 }
 
+/* Of this call alone, not of the run. */
+static bool is_passing(const char *name)
+{
+    return strcmp(name, "resume_from_checkpoint") == 0 || strcmp(name, "overwrite_output_dir") == 0;
+}
+
 reel_json *reel_options_json(const reel_args *args)
 {
     size_t n;
     const reel_option *rows = reel_job_options(args->job, &n);
     reel_json *json = reel_json_object();
     for (size_t i = 0; json != NULL && i < n; i++) {
+        if (is_passing(rows[i].name))
+            continue;
         char *text = reel_value_text(&rows[i], reel_args_field(args, &rows[i])), shown[4096];
         bool ok = text != NULL;
         if (ok) {
