@@ -1,31 +1,32 @@
-/* Attention: threads over (clip, head); a head goes through in blocks of query rows, so that a block of scores stays in the
- * cache and the (Nq, Nk) matrix is never there. softmax(q k^T) v by rows; the backward makes the probabilities of a block again
- * from the row's log of the sum of exponentials (Dao et al. 2022, FlashAttention, section 3.1 and appendix B.2).
+/* Attention: a head goes through in blocks of query rows, so that a block of scores stays in the cache and the (Nq, Nk) matrix
+ * is never there. Forward, the threads share blocks; backward, whole heads, for the gradients of K and V add up over blocks. The
+ * backward makes the probabilities of a block again from the row's log of the sum of exponentials (Dao et al. 2022,
+ * FlashAttention, section 3.1 and appendix B.2).
  *
- * K and V of a head are packed once into what the products like, straight from the fused matrix: reading them in place costs
- * 40 % (measured). */
+ * K and V of a head are packed once into what the products like, straight from the fused matrix: reading them in place at
+ * every block costs 40 % (measured). */
 #include <math.h>
 #include <omp.h>
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
 
-enum { FWD_ROWS = 112, BWD_ROWS = 112 };  /* measured in bench/limit: see docs/benchmarks.md */
+/* Zen 4, 1568 tokens: 56 to 392 rows differ by less than the noise, whole heads cost 5 to 8 % more. */
+enum { FWD_ROWS = 112, BWD_ROWS = 112 };
 
 /* One product for the full blocks and one for the last, shorter one; both take B as the first packed it. */
 typedef struct block_product { reel_product *full, *last; } block_product;
+
+/* The parts of a thread's scratch: packed K (for S, for dQ) and V, a block of S and dP, rows of the result, dK and dV. */
+typedef enum part { PART_K, PART_V, PART_K2, PART_S, PART_DP, PART_ROW, PART_DK, PART_DV, PARTS } part;
 
 typedef struct attention_plan {
     size_t batch, heads, nq, nk, d, rows, last_rows, blocks, lds;
     float scale;
     block_product scores, values;     /* S = Q K^T, O = P V */
     block_product dp, dv, dk, dq;     /* dP = dO V^T, dV += P^T dO, dK += dS^T Q, dQ = dS K */
-    size_t room[8], bytes;            /* parts of a thread's scratch */
-    bool failed;                      /* while running, by any thread */
+    size_t room[PARTS], bytes;        /* of a thread's scratch */
 } attention_plan;
-
-/* Where the parts of a thread's scratch lie. */
-typedef enum part { PART_K, PART_V, PART_S, PART_DP, PART_ROW, PART_DK, PART_DV, PART_K2, PARTS } part;
 
 static void plan_shape(attention_plan *p, reel_view q, reel_view k, size_t batch, size_t heads, float scale, size_t rows)
 {
@@ -140,27 +141,45 @@ static float *head_of(reel_view v, size_t b, size_t n, size_t h, size_t d)
 
 typedef struct forward { reel_view o, q, k, v; float *lse; } forward;
 
-static bool forward_head(reel_cpu *c, const attention_plan *p, const forward *f, size_t job, int slot, float *const *parts)
+static bool forward_pack(const attention_plan *p, const forward *f, size_t job, int slot, float *const *parts)
 {
-    const size_t b = job / p->heads, h = job % p->heads, d = p->d;
+    const size_t b = job / p->heads, h = job % p->heads;
+    return reel_product_pack(p->scores.full, slot, parts[PART_K], head_of(f->k, b, p->nk, h, p->d)) &&
+           reel_product_pack(p->values.full, slot, parts[PART_V], head_of(f->v, b, p->nk, h, p->d));
+}
+
+static bool forward_block(reel_cpu *c, const attention_plan *p, const forward *f, size_t job, size_t i, int slot,
+                          float *const *parts)
+{
+    const size_t b = job / p->heads, h = job % p->heads, d = p->d, first = i * p->rows;
+    const bool last = i + 1 == p->blocks;
+    const size_t rows = last ? p->last_rows : p->rows;
     float *s = parts[PART_S], *out = parts[PART_ROW], *sums = out + p->rows * d;
-    const float *q = head_of(f->q, b, p->nq, h, d);
-    float *o = head_of(f->o, b, p->nq, h, d), *lse = f->lse != NULL ? f->lse + job * p->nq : NULL;
-    bool ok = reel_product_pack(p->scores.full, slot, parts[PART_K], head_of(f->k, b, p->nk, h, d)) &&
-              reel_product_pack(p->values.full, slot, parts[PART_V], head_of(f->v, b, p->nk, h, d));
-    for (size_t i = 0; ok && i < p->blocks; i++) {
-        const bool last = i + 1 == p->blocks;
-        const size_t first = i * p->rows, rows = last ? p->last_rows : p->rows;
-        ok = reel_product_run(last ? p->scores.last : p->scores.full, slot, s, q + first * f->q.ld, parts[PART_K], NULL);
-        for (size_t r = 0; ok && r < rows; r++) {
-            float max;
-            c->k.softmax_row(s + r * p->lds, p->nk, p->scale, &max, &sums[r]);
-            if (lse != NULL)
-                lse[first + r] = max + logf(sums[r]);
-        }
-        ok = ok && reel_product_run(last ? p->values.last : p->values.full, slot, out, s, parts[PART_V], NULL);
-        for (size_t r = 0; ok && r < rows; r++)
-            c->k.scale(o + (first + r) * f->o.ld, out + r * d, 1.0f / sums[r], d);
+    const float *q = head_of(f->q, b, p->nq, h, d) + first * f->q.ld;
+    float *o = head_of(f->o, b, p->nq, h, d) + first * f->o.ld;
+    bool ok = reel_product_run(last ? p->scores.last : p->scores.full, slot, s, q, parts[PART_K], NULL);
+    for (size_t r = 0; ok && r < rows; r++) {
+        float max;
+        c->k.softmax_row(s + r * p->lds, p->nk, p->scale, &max, &sums[r]);
+        if (f->lse != NULL)
+            f->lse[job * p->nq + first + r] = max + logf(sums[r]);
+    }
+    ok = ok && reel_product_run(last ? p->values.last : p->values.full, slot, out, s, parts[PART_V], NULL);
+    for (size_t r = 0; ok && r < rows; r++)
+        c->k.scale(o + r * f->o.ld, out + r * d, 1.0f / sums[r], d);
+    return ok;
+}
+
+/* A thread's share of all blocks of all heads. Rows do not depend on each other, so neither do they on the shares. */
+static bool forward_share(reel_cpu *c, const attention_plan *p, const forward *f, int slot, int slots, float *const *parts)
+{
+    const size_t all = p->batch * p->heads * p->blocks, first = all * (size_t)slot / (size_t)slots;
+    const size_t last = all * ((size_t)slot + 1) / (size_t)slots;
+    bool ok = true;
+    for (size_t i = first; ok && i < last; i++) {
+        if (i == first || i % p->blocks == 0)
+            ok = forward_pack(p, f, i / p->blocks, slot, parts);
+        ok = ok && forward_block(c, p, f, i / p->blocks, i % p->blocks, slot, parts);
     }
     return ok;
 }
@@ -186,12 +205,10 @@ void reel_cpu_attention_fwd(reel_backend *be, reel_view o, float *lse, reel_view
         const int slot = omp_get_thread_num();
         float *parts[PARTS];
         lay_out(&p, scratch + (size_t)slot * p.bytes, parts);
-#pragma omp for schedule(static)
-        for (size_t job = 0; job < batch * heads; job++)
-            if (!forward_head(c, &p, &f, job, slot, parts)) {
+        if (!forward_share(c, &p, &f, slot, omp_get_num_threads(), parts)) {
 #pragma omp atomic write
-                failed = true;
-            }
+            failed = true;
+        }
     }
     omp_set_num_threads(before);
     if (failed)
