@@ -15,7 +15,7 @@
 #include "backend/cpu/product.h"
 #include "base/cpu.h"
 
-enum { SETS = 3, MAX_ROUNDS = 101, TOKENS = 1568 };
+enum { SETS = 3, MAX_ROUNDS = 101, TOKENS = 1568, FORMS = 2 };
 
 typedef enum kind { PATCH, FORWARD, INFER, INPUT, WEIGHT, ATTENTION_FWD, ATTENTION_BWD, NORM_FWD, NORM_BWD, ACT_BWD, UPDATE } kind;
 
@@ -26,9 +26,10 @@ typedef struct op {
     int forward, step;         /* how often in a forward, in a training step */
     bool keep, residual;
     reel_act act;
-    double ours[MAX_ROUNDS], bare[4][MAX_ROUNDS];
-    reel_product *product[4];  /* bare forms, of which the better counts */
+    double ours[MAX_ROUNDS], bare[FORMS][MAX_ROUNDS];
+    reel_product *product[FORMS];  /* bare forms, of which the better counts */
     void *packed;
+    double limit;
 } op;
 
 static reel_context *ctx;
@@ -129,7 +130,6 @@ static void run_ours(op *o, int set)
     const reel_view none = {.dtype = REEL_F32};
     float *a = memory[set], *c = a + o->m * o->k, *b = c + o->m * o->n;
     const reel_patching patching = {batch, 16, 3, 224, 224, 2, 16, 16};
-    static reel_weight packed[SETS];
     reel_weight w = {view(b, o->n, o->k), NULL};
     float *pre = b + o->n * o->k, *bias = pre + o->m * o->n;
     switch (o->kind) {
@@ -180,7 +180,6 @@ static void run_ours(op *o, int set)
         break;
     }
     }
-    (void)packed;
 }
 
 static int compare(const void *a, const void *b)
@@ -200,39 +199,38 @@ static bool is_attention(const op *o) { return o->kind == ATTENTION_FWD || o->ki
 
 static void prepare(op *o)
 {
-    if (is_linear(o))
-        bare_linear(o);
-    if (o->kind == INFER) {
+    if (o->kind == INFER) {  /* the bare forms are those of FORWARD */
         reel_weight w = {view(memory[0], o->n, o->k), NULL};
         be->ops->weight_pack(be, &w);
-        free(o->packed);
         o->packed = w.packed;
-        reel_product_spec s = {.m = o->m, .n = o->n, .k = o->k, .lda = o->k, .ldb = o->k, .ldc = o->n, .b_turned = true};
-        o->product[0] = o->product[1] = product(s);  /* the bare forms are those of FORWARD */
+    } else if (is_linear(o)) {
+        bare_linear(o);
     }
+}
+
+/* Seconds of one bare form. */
+static double time_bare(op *o, int form, int set)
+{
+    omp_set_num_threads(threads);
+    const double start = reel_now();
+    if (is_linear(o))
+        run_bare_linear(o, form, set);
+    else
+        run_bare_heads(o, form, set);
+    return reel_now() - start;
 }
 
 static void measure(op *ops, size_t count)
 {
-    for (int r = -1; r < rounds; r++)
+    for (int r = -1; r < rounds; r++)  /* the first round warms up */
         for (size_t i = 0; i < count; i++) {
             op *o = &ops[i];
-            const int set = (r + 1) % SETS;
-            double start = reel_now();
+            const int set = (r + 1) % SETS, at = r < 0 ? 0 : r;
+            const double start = reel_now();
             run_ours(o, set);
-            if (r >= 0)
-                o->ours[r] = reel_now() - start;
-            const int forms = is_attention(o) ? 2 : is_linear(o) && o->kind != INFER ? 2 : 0;
-            omp_set_num_threads(threads);
-            for (int form = 0; form < forms; form++) {
-                start = reel_now();
-                if (is_linear(o))
-                    run_bare_linear(o, form, set);
-                else
-                    run_bare_heads(o, form, set);
-                if (r >= 0)
-                    o->bare[form][r] = reel_now() - start;
-            }
+            o->ours[at] = reel_now() - start;
+            for (int form = 0; form < FORMS && (is_attention(o) || (is_linear(o) && o->kind != INFER)); form++)
+                o->bare[form][at] = time_bare(o, form, set);
         }
     reel_error err = {0};
     if (be->ops->sync(be, &err) != REEL_OK)
@@ -247,27 +245,26 @@ static double flops(const op *o)
 
 static void report(op *ops, size_t count)
 {
-    double limit[2] = {0, 0}, ours[2] = {0, 0}, best_forward[8] = {0};
-    size_t forward_ops = 0;
-    printf("%-26s %18s %9s %9s %7s\n", "", "GFLOP", "limit ms", "ours ms", "share");
+    double limit[2] = {0, 0}, ours[2] = {0, 0};
+    printf("%-26s %12s %6s %9s %9s %7s\n", "", "how often", "GFLOP", "limit ms", "ours ms", "share");
+    for (size_t i = 0; i < count; i++)
+        if (is_attention(&ops[i]) || (is_linear(&ops[i]) && ops[i].kind != INFER)) {
+            const double a = median(ops[i].bare[0]), b = median(ops[i].bare[1]);
+            ops[i].limit = a < b ? a : b;
+        }
     for (size_t i = 0; i < count; i++) {
         op *o = &ops[i];
-        double bare = 0, mine = median(o->ours);
-        if (o->kind == INFER) {
-            bare = best_forward[forward_ops++ % 4];
-        } else if (is_linear(o) || is_attention(o)) {
-            const double a = median(o->bare[0]), b = median(o->bare[1]);
-            bare = a < b ? a : b;
-        }
-        if (o->kind == FORWARD)
-            best_forward[forward_ops++ % 4] = bare;
-        limit[0] += o->forward * bare;
-        limit[1] += o->step * bare;
+        for (size_t j = 0; j < count && o->kind == INFER; j++)
+            if (ops[j].kind == FORWARD && ops[j].n == o->n && ops[j].k == o->k)
+                o->limit = ops[j].limit;
+        const double mine = median(o->ours);
+        limit[0] += o->forward * o->limit;
+        limit[1] += o->step * o->limit;
         ours[0] += o->forward * mine;
         ours[1] += o->step * mine;
-        printf("%-26s %5d %5d %6.2f %9.2f %9.2f", o->name, o->forward, o->step, flops(o) * 1e-9, bare * 1e3, mine * 1e3);
-        if (bare > 0)
-            printf(" %7.2f  %4.0f GFLOP/s, bare %4.0f", bare / mine, flops(o) / mine * 1e-9, flops(o) / bare * 1e-9);
+        printf("%-26s %5d  %5d %6.2f %9.2f %9.2f", o->name, o->forward, o->step, flops(o) * 1e-9, o->limit * 1e3, mine * 1e3);
+        if (o->limit > 0)
+            printf(" %7.2f  %4.0f of %4.0f GFLOP/s", o->limit / mine, flops(o) / mine * 1e-9, flops(o) / o->limit * 1e-9);
         printf("\n");
     }
     printf("forward        limit %8.1f ms  ours %8.1f ms  share %.3f\n", limit[0] * 1e3, ours[0] * 1e3, limit[0] / ours[0]);
