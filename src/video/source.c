@@ -76,6 +76,17 @@ reel_status reel_work_check(reel_video *v, reel_error *err)
     return REEL_OK;
 }
 
+/* A letter called .avi is commoner than a damaged header, and another thing to do about. */
+static bool is_text(const reel_video *v)
+{
+    unsigned char head[64];
+    ssize_t n = pread(v->fd, head, sizeof head, 0);
+    for (ssize_t i = 0; i < n; i++)
+        if (head[i] == 0x7f || (head[i] < 0x20 && strchr("\t\r\n", head[i]) == NULL) || head[i] == 0)
+            return false;
+    return n >= 8;
+}
+
 static reel_status open_container(reel_video *v, reel_error *err)
 {
     AVDictionary *options = NULL;
@@ -109,6 +120,8 @@ static reel_status open_container(reel_video *v, reel_error *err)
     if (code == AVERROR(EINVAL))
         return reel_fail(err, REEL_ERR_FORMAT, "%s: not a video in one of the formats that reel opens (avi, mp4, mov, mkv, webm, "
                          "mpeg, ts, wmv, flv, gif and others)", v->path);
+    if (is_text(v))
+        return reel_av_fail(v, code, REEL_ERR_FORMAT, "not a video: it begins like a text file", err);
     return reel_av_fail(v, code, REEL_ERR_FORMAT, "not a video, or its header is damaged or truncated", err);
 }
 
