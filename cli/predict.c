@@ -105,12 +105,12 @@ static reel_status judge(cli *c, const reel_prediction_list *list, reel_error *e
     if (list->failed == 0)
         return REEL_OK;
     if (!list->several && list->count == 1)
-        return cli_fail(err, REEL_ERR_FORMAT, "%s", list->item[0].reason);
+        return cli_fail(err, REEL_ERR_FORMAT, "%s: %s", list->item[0].path, list->item[0].reason);
     size_t told = 0;
     for (size_t i = 0; c->json && i < list->count && told < 3; i++) {
         if (list->item[i].reason == NULL)
             continue;
-        cli_say(c, "warning", "%s", cli_show(path, list->item[i].reason));
+        cli_say(c, "warning", "%s: %s", cli_show(path, list->item[i].path), list->item[i].reason);
         told++;
     }
     return cli_fail(err, REEL_ERR_FORMAT, "%zu of %zu files could not be read", list->failed, list->count);

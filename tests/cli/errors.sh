@@ -3,6 +3,7 @@
 . "$(dirname "$0")/tap.sh"
 tiny_model
 tiny_data
+fit_model
 M="--model $T/model"
 clip=$(ls "$T"/data/test/*/* | head -n 1)
 fresh() { "$REEL" train $TRAIN --max_steps 2 --output_dir "$1" -q >"$T/out" 2>"$T/err"; code=$? command="train $1"; }
@@ -56,7 +57,7 @@ run train $TRAIN --data "$T/spoilt" --output_dir "$T/o7"
 check "all bad: exit 1" [ $code -eq 1 ]
 check "all bad: one error" [ "$(grep -c '^reel: ' "$T/err")" -eq 1 ]
 for f in "$T"/spoilt/test/*/*; do : >"$f"; done
-run evaluate $M --data "$T/spoilt"
+run evaluate --model "$T/fit" --data "$T/spoilt"
 check "nothing to score: exit 1" [ $code -eq 1 ]
 
 # Models.
@@ -74,6 +75,7 @@ damaged
 sed 's/"intermediate_size": 32/"intermediate_size": 64/' "$T/model/config.json" >"$T/bad/config.json"
 fails 1 "layer.0" "a wrong shape names the tensor" predict --model "$T/bad" "$clip"
 check "a wrong shape: both shapes are told" said "32.*64"
+fails 1 "labels\|class" "a model of other labels" evaluate $M --data "$T/data"
 rm "$T/bad/model.safetensors"
 fails 1 "model.safetensors" "no weights" predict --model "$T/bad" "$clip"
 echo '{"a": ' >"$T/bad/config.json"

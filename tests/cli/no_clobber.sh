@@ -4,6 +4,7 @@
 UNTIL=$2
 tiny_model
 tiny_data
+fit_model
 M="--model $T/model"
 clip=$(ls "$T"/data/test/*/* | head -n 1)
 mine() { mkdir -p "$1" && echo "my work" >"$1/notes.txt" && echo "my model" >"$1/model.safetensors"; }
@@ -16,7 +17,7 @@ fails 1 "$T/a" "model new into a folder of mine" model new --from_config "$T/con
 check "model new: it is as it was" kept "$T/a"
 fails 1 "$T/a" "data synth into a folder of mine" data synth "$T/a" --classes 2 --train 1 --val 0 --test 0
 check "data synth: it is as it was" kept "$T/a"
-fails 1 "$T/a" "evaluate into a folder of mine" evaluate $M --data "$T/data" --output_dir "$T/a"
+fails 1 "$T/a" "evaluate into a folder of mine" evaluate --model "$T/fit" --data "$T/data" --output_dir "$T/a"
 check "evaluate: it is as it was" kept "$T/a"
 fails 1 "$T/a" "a folder where a file is to be" data pack "$T/data" $M --split test -o "$T/a"
 check "data pack: it is as it was" kept "$T/a"

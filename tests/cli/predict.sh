@@ -3,6 +3,7 @@
 . "$(dirname "$0")/tap.sh"
 tiny_model
 tiny_data
+fit_model
 M="--model $T/model"
 clip=$(ls "$T"/data/test/*/* | head -n 1)
 lines() { [ "$(wc -l <"$T/out")" -eq "$1" ]; }
@@ -42,12 +43,12 @@ check "predict: its header" [ "$(head -n 1 "$T/out")" = "$(printf 'file\tlabel\t
 run predict $M "$clip" --sampling guide --json
 json_is "predict --sampling guide" 'len(v) == 3'
 
-run evaluate $M --data "$T/data"
+run evaluate --model "$T/fit" --data "$T/data"
 check "evaluate: works" worked
 check "evaluate: accuracy" printed '^accuracy  *[0-9.]* %'
-run evaluate $M --data "$T/data" --json
+run evaluate --model "$T/fit" --data "$T/data" --json
 json_is "evaluate --json: every video is accounted for" 'v["scored"] + len(v["skipped"]) == v["videos"] == 4 and sum(map(sum, v["confusion"])) == v["scored"]'
-run evaluate $M --data "$T/data" --output_dir "$T/report"
+run evaluate --model "$T/fit" --data "$T/data" --output_dir "$T/report"
 check "evaluate --output_dir: a report" [ -s "$T/report/report.json" ]
 check "evaluate --output_dir: it is told" printed '^wrote'
 
@@ -70,7 +71,7 @@ run data pack "$T/data" $M --split train -o "$T/train.safetensors" --json
 json_is "data pack --json" 'v["output"].endswith("train.safetensors")'
 run forward $M --input "$T/train.safetensors" -o "$T/logits.safetensors" --hidden --json
 json_is "forward --json" 'v["output"].endswith("logits.safetensors")'
-run evaluate $M --data "$T/train.safetensors" --split train --json
+run evaluate --model "$T/fit" --data "$T/train.safetensors" --split train --json
 check "evaluate of a packed file" worked
 
 run train $TRAIN --max_steps 2 --output_dir "$T/run"

@@ -79,6 +79,13 @@ tiny_data() {
     echo "Bail out! no data could be made"
     exit 1
 }
+# A model with the labels of $T/data, in $T/fit.
+fit_model() {
+    "$REEL" model new --from_config "$T/config.json" --labels "$(ls "$T/data/test" | paste -sd, -)" -o "$T/fit" -q >"$T/out" 2>"$T/err" && return
+    sed 's/^/# /' "$T/err"
+    echo "Bail out! no model could be made"
+    exit 1
+}
 # Options of a short run in which every step tells its loss.
 TRAIN="--from_config $T/config.json --data $T/data --num_frames 4 --sample_rate 2 --learning_rate 1e-3 --logging_steps 1"
 TRAIN="$TRAIN --per_device_train_batch_size 4 --min_size 36 --max_size 40"

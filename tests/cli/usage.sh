@@ -62,7 +62,7 @@ fails 1 "none.json" "a file of options that is not there" train $OK --config "$T
 echo '{"learning_rte": 2}' >"$T/bad.json"
 fails 1 "did you mean --learning_rate?" "misspelt in a file of options" train $OK --config "$T/bad.json"
 echo '{"data": "d", "output_dir": "x", "model": "m"}' >"$T/good.json"
-fails 1 "m" "a file of options gives what is needed" train --config "$T/good.json"
+fails 1 "no such" "a file of options gives what is needed" train --config "$T/good.json"
 
 "$REEL" predict --help >&- 2>"$T/err"
 code=$?
