@@ -58,12 +58,19 @@ void reel_index_free(reel_video *v)
     v->seen_n = v->seen_room = 0;
 }
 
+AVRational reel_frame_rate(const AVStream *s)
+{
+    const AVRational claim[] = {s->avg_frame_rate, s->r_frame_rate};
+    for (size_t i = 0; i < 2; i++)
+        if (claim[i].num > 0 && claim[i].den > 0 && av_q2d(claim[i]) < 1000)
+            return claim[i];
+    return (AVRational){0, 1};
+}
+
 static AVRational frame_rate(const AVStream *s)
 {
-    AVRational rate = s->avg_frame_rate;
-    if (rate.num <= 0 || rate.den <= 0)
-        rate = s->r_frame_rate;
-    return rate.num > 0 && rate.den > 0 ? rate : (AVRational){25, 1};
+    AVRational rate = reel_frame_rate(s);
+    return rate.num > 0 ? rate : (AVRational){25, 1};
 }
 
 /* One frame's duration in the stream's time base, at least 1. */

@@ -108,6 +108,7 @@ void reel_index_free(reel_video *v);
 int64_t reel_index_find(const reel_index *x, int64_t pts);         /* display number of the frame shown at pts, or -1 */
 size_t reel_index_first_at(const reel_index *x, int64_t time);     /* first frame whose timestamp is not below `time` */
 int64_t reel_frame_pts(const AVFrame *f);
+AVRational reel_frame_rate(const AVStream *s);                     /* 0/1 where nothing believable is known */
 
 /* frame.c. */
 /* time.c: the container's length, or the counted one where that is known to be wrong. */

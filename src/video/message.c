@@ -45,6 +45,10 @@ reel_status reel_av_fail(const reel_video *v, int code, reel_status status, cons
         return reel_fail_nomem(err, v->path);
     if (code != 0)
         av_strerror(code, text, sizeof text);
+    unsigned long long w, h;  /* what av_image_check_size2 says of a picture past max_pixels */
+    if (sscanf(words, "Picture size %llux%llu exceeds", &w, &h) == 2)
+        return reel_fail(err, REEL_ERR_LIMIT, "%s: a frame of %llux%llu is larger than the %lld pixels that are allowed", v->path,
+                         w, h, (long long)v->limits.max_pixels);
     const char *reason = words[0] != '\0' ? words : text;
     if (reason[0] == '\0')
         return reel_fail(err, status, "%s: %s", v->path, what);

@@ -14,13 +14,10 @@ reel_status reel_video_open(reel_context *ctx, const char *path, bool autorotate
 
 static void fill(const reel_video *v, reel_video_info *info)
 {
-    AVRational rate = v->stream->avg_frame_rate;
-    if (rate.num <= 0 || rate.den <= 0)
-        rate = v->stream->r_frame_rate;
     info->width = v->orientation.transposed ? v->height : v->width;
     info->height = v->orientation.transposed ? v->width : v->height;
     info->rotation = v->orientation.degrees;
-    info->fps = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
+    info->fps = av_q2d(reel_frame_rate(v->stream));
     info->duration = reel_known_duration(v);
     info->frames = v->index.made ? (int64_t)v->index.n : -1;
     info->has_audio = v->has_audio;
