@@ -104,7 +104,7 @@ static reel_status judge(cli *c, const reel_prediction_list *list, reel_error *e
     char path[CLI_TEXT];
     if (list->failed == 0)
         return REEL_OK;
-    if (!list->several && list->count == 1)
+    if (list->count == 1)
         return cli_fail(err, REEL_ERR_FORMAT, "%s: %s", list->item[0].path, list->item[0].reason);
     size_t told = 0;
     for (size_t i = 0; c->json && i < list->count && told < 3; i++) {
