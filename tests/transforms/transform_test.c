@@ -162,6 +162,31 @@ static void test_train(void **state)
     free(rgb);
 }
 
+/* Further sizes of the pattern, shrunk by many taps, enlarged, tall: made with torch 2.15, torchvision 0.29.2 and transformers
+ * 5.24 (short side 256 and crop; Resize((224, 224)); VideoMAEImageProcessor), on a processor with AVX-512. */
+static void test_sizes(void **state)
+{
+    (void)state;
+    static const struct { int h, w; uint32_t top, left, crc[3]; } cases[] = {
+        {720, 1280, 16, 77, {0x85ca1684, 0x1e5132ab, 0x8ddd98ac}},
+        {97, 61, 91, 10, {0x3ba68dc9, 0x19dc2b80, 0x5c1b373e}},
+        {301, 224, 60, 10, {0x1170cef0, 0x315b29cf, 0xa44750d7}},
+    };
+    reel_processor p = imagenet();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t *rgb = pattern((size_t)cases[i].h, (size_t)cases[i].w);
+        for (int kind = REEL_TRANSFORM_TRAIN; kind <= REEL_TRANSFORM_PROCESSOR; kind++) {
+            reel_transform t = make((reel_transform_kind)kind, &p, 224, 224);
+            reel_transform_draws d = {.top_u = cases[i].top, .left_u = cases[i].left};
+            t.min_size = t.max_size = 256;
+            float *out = run(&t, &d, rgb, cases[i].w, cases[i].h);
+            assert_int_equal(crc32(out, 3 * 224 * 224 * sizeof *out), cases[i].crc[kind]);
+            free(out);
+        }
+        free(rgb);
+    }
+}
+
 /* Value 128 in the guide's form and in the processors' fused form. */
 static void test_value(void **state)
 {
@@ -331,7 +356,7 @@ int main(int argc, char **argv)
     reel_pixel_kernels_select(&kernels, flags);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pattern), cmocka_unit_test(test_resize_bytes), cmocka_unit_test(test_fused),
-        cmocka_unit_test(test_eval), cmocka_unit_test(test_train), cmocka_unit_test(test_value), cmocka_unit_test(test_padding),
+        cmocka_unit_test(test_eval), cmocka_unit_test(test_train), cmocka_unit_test(test_sizes), cmocka_unit_test(test_value), cmocka_unit_test(test_padding),
         cmocka_unit_test(test_views), cmocka_unit_test(test_subsample), cmocka_unit_test(test_back), cmocka_unit_test(test_clip),
     };
     return cmocka_run_group_tests_name("transforms", tests, NULL, NULL);
