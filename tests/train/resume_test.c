@@ -56,7 +56,7 @@ static int setup(void **state)
     (void)state;
     reel_error err;
     reel_train_result *result;
-    dir = test_folder();
+    dir = tiny_folder();
     ctx = tiny_context();
     model = absolute("model");
     data = absolute("data");

@@ -45,6 +45,13 @@ const char *tiny_path(const char *dir, const char *format, ...)
     return out;
 }
 
+char *tiny_folder(void)
+{
+    if (getenv("TMPDIR") == NULL && access("/dev/shm", W_OK) == 0)
+        setenv("TMPDIR", "/dev/shm", 1);
+    return test_folder();
+}
+
 void tiny_ok(reel_status status, const reel_error *err)
 {
     if (status != REEL_OK)

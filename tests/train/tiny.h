@@ -14,6 +14,9 @@ enum { TINY_T = 4, TINY_SIZE = 16, TINY_LABELS = 3 };
 /* i-th number of the tensor called `name`, in [-1, 1). */
 double tiny_value(const char *name, uint64_t i);
 
+/* test_folder, in memory where that can be: these tests sync thousands of files, and none is about the disk. */
+char *tiny_folder(void);
+
 /* A path in `dir`, from a ring of 16. */
 const char *tiny_path(const char *dir, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -20,7 +20,7 @@ static int setup(void **state)
     (void)state;
     reel_error err;
     char path[600];
-    dir = test_folder();
+    dir = tiny_folder();
     ctx = tiny_context();
     tiny_model(ctx, tiny_path(dir, "model"), false);
     tiny_packed(tiny_path(dir, "packed.safetensors"), 10);
