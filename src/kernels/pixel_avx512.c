@@ -8,7 +8,7 @@ static inline __m512i load_index(const int32_t *p) { return _mm512_loadu_si512(p
 
 static inline __mmask16 first_lanes(size_t n)
 {
-    return n >= 16 ? (__mmask16)0xFFFF : (__mmask16)((1u << n) - 1);
+    return (__mmask16)(n >= 16 ? 0xFFFFu : (1u << n) - 1);
 }
 
 /* A window of up to 32 floats from in[base] on; nothing behind `end` is read. */
