@@ -61,25 +61,30 @@ static void info_json(const reel_data_info *d)
     cli_json_end(&j);
 }
 
-static const char *or_dash(const char *text)
+/* A list such as "320x240, 640x480", cut at a comma to `most` columns. */
+static const char *cut(char out[CLI_TEXT], const char *list, int most)
 {
-    return text != NULL && text[0] != '\0' ? text : "-";
+    cli_show(out, list != NULL && list[0] != '\0' ? list : "-");
+    if (cli_columns(out) <= most)
+        return out;
+    for (char *comma = strrchr(out, ','); comma != NULL; comma = strrchr(out, ',')) {
+        *comma = '\0';
+        if (cli_columns(out) + 4 <= most || strchr(out, ',') == NULL)
+            return strcat(out, ", ..");
+    }
+    return out;
 }
 
-static void split_lines(const reel_data_info *d)
+static void split_lines(const reel_data_info *d, int width)
 {
-    char length[64], name[CLI_TEXT];
-    int sizes = 5, fps = 3;
-    for (size_t i = 0; i < d->splits; i++) {
-        sizes = cli_columns(or_dash(d->split[i].sizes)) > sizes ? cli_columns(or_dash(d->split[i].sizes)) : sizes;
-        fps = cli_columns(or_dash(d->split[i].fps)) > fps ? cli_columns(or_dash(d->split[i].fps)) : fps;
-    }
-    printf("%-7s %6s  %7s  %-16s  %-*s  %-*s  %s\n", "split", "videos", "classes", "length", sizes, "size", fps, "fps", "codecs");
+    char length[64], name[CLI_TEXT], sizes[CLI_TEXT], fps[CLI_TEXT], codecs[CLI_TEXT];
+    const int more = width > 80 ? width - 80 : 0, size_most = 15 + more / 2, fps_most = 11 + more / 4, codec_most = 11 + more / 4;
+    printf("%-6s %6s  %7s  %-13s  %-*s  %-*s  %s\n", "split", "videos", "classes", "length", size_most, "size", fps_most, "fps", "codecs");
     for (size_t i = 0; i < d->splits; i++) {
         const reel_split_info *s = &d->split[i];
         snprintf(length, sizeof length, s->seconds_max > 0 ? "%.1f to %.1f s" : "-", s->seconds_min, s->seconds_max);
-        printf("%-7s %6zu  %7zu  %-16s  %-*s  %-*s  %s\n", cli_show(name, s->name), s->videos, s->classes, length, sizes,
-               or_dash(s->sizes), fps, or_dash(s->fps), or_dash(s->codecs));
+        printf("%-6s %6zu  %7zu  %-13s  %-*s  %-*s  %s\n", cli_show(name, s->name), s->videos, s->classes, length, size_most,
+               cut(sizes, s->sizes, size_most), fps_most, cut(fps, s->fps, fps_most), cut(codecs, s->codecs, codec_most));
     }
 }
 
@@ -133,7 +138,7 @@ static reel_status run(cli *c, reel_error *err)
     if (status == REEL_OK && c->json)
         info_json(info);
     if (status == REEL_OK && !c->json) {
-        split_lines(info);
+        split_lines(info, c->term.width);
         class_lines(info);
         trouble_lines(info);
     }

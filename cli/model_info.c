@@ -136,7 +136,7 @@ static void info_lines(cli *c, const reel_checkpoint_info *k)
     cli_count(number, (double)m->parameters);
     cli_size(bytes, (double)k->file_bytes);
     printf("model    %s: %s, %s parameters\n", cli_show(shown, reel_args_get(c->args, "model")), m->architecture, number);
-    printf("clip     %d frames of %dx%d, %d tokens, %.1f GFLOP forward\n", m->frames, m->width, m->height, m->tokens, m->gflop_forward);
+    printf("clip     %d frames of %dx%d, %d tokens, %.3g GFLOP forward\n", m->frames, m->width, m->height, m->tokens, m->gflop_forward);
     printf("layers   %d of width %d, %d heads\n", m->layers, m->hidden_size, m->heads);
     label_line(c, k);
     printf("pixels   mean %g %g %g, std %g %g %g%s\n", k->image_mean[0], k->image_mean[1], k->image_mean[2], k->image_std[0],

@@ -213,5 +213,7 @@ int cli_context(cli *c, reel_error *err)
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
         if (settings[i].value != NULL && reel_context_set(c->ctx, settings[i].name, settings[i].value, err) != REEL_OK)
             return err->status == REEL_ERR_ARG ? CLI_USAGE : CLI_FAILURE;
+    if (c->verbose && !c->verb->notes)
+        cli_say(c, "machine", "%s", reel_context_machine(c->ctx));
     return set_cache(c, err) == REEL_OK ? CLI_OK : CLI_FAILURE;
 }

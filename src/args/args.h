@@ -32,9 +32,6 @@ const void *reel_args_values(const reel_args *args, reel_job job);
 /* A copy with the same values and the same options counted as set. *out is NULL on failure. */
 reel_status reel_args_copy(const reel_args *args, reel_args **out, reel_error *err);
 
-/* A JSON object of all options that change results, for checkpoints and reports. NULL: no memory. */
-struct reel_json *reel_args_json(const reel_args *args);
-
 /* Sets each option of a JSON object {option: value} that is not set yet. `what` names the object in messages. */
 reel_status reel_args_apply(reel_args *args, const struct reel_json *object, const char *what, reel_error *err);
 

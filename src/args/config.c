@@ -1,9 +1,7 @@
-/* Options from and to JSON: a file of options, and the record that checkpoints and reports keep. */
+/* Options from JSON: a file of options. */
 #include <inttypes.h>
-#include <string.h>
 
 #include "args/args.h"
-#include "args/rows.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -63,37 +61,4 @@ reel_status reel_args_read(reel_args *args, const char *json_path, reel_error *e
         status = reel_args_apply(args, object, json_path, err);
     reel_json_free(object);
     return status;
-}
-
-static bool set_member(reel_json *object, const reel_option *row, const void *field)
-{
-    switch (row->type) {
-    case REEL_OPTION_BOOL:
-        return reel_json_set_bool(object, row->name, *(const bool *)field);
-    case REEL_OPTION_INT:
-        return reel_json_set_int(object, row->name, *(const int64_t *)field);
-    case REEL_OPTION_FLOAT:
-        return reel_json_set_double(object, row->name, *(const double *)field);
-    case REEL_OPTION_STRING:
-    case REEL_OPTION_CHOICE:
-        break;
-    }
-    return reel_json_set_string(object, row->name, *(char *const *)field);
-}
-
-reel_json *reel_args_json(const reel_args *args)
-{
-    const reel_job_table *table = reel_job_table_of(args->job);
-    reel_json *object = reel_json_object();
-    bool good = object != NULL;
-    for (size_t i = 0; good && i < table->count; i++) {
-        const reel_option *row = &table->rows[i];
-        if (strcmp(row->group, GROUP_RESULT) != 0 && strcmp(row->group, GROUP_MACHINE) != 0)
-            good = set_member(object, row, reel_args_field(args, row));
-    }
-    if (!good) {
-        reel_json_free(object);
-        object = NULL;
-    }
-    return object;
 }

@@ -18,7 +18,7 @@
 #define ROW_CHOICE(field, group, choices, def, help) \
     { #field, REEL_OPTION_CHOICE, group, 0, 0, def, choices, "", help, offsetof(ROW_STRUCT, field) }
 
-/* Headings. Rows of a group stand together. What stands under RESULT and MACHINE changes no figure of a run. */
+/* Headings. Rows of a group stand together. */
 #define GROUP_INPUT   "model and data"
 #define GROUP_RESULT  "result"
 #define GROUP_TRAIN   "training"
