@@ -205,7 +205,7 @@ static void video_make(const char *path, int class, int k, int frames)
 {
     enum { W = 48, H = 32 };
     reel_error err;
-    uint8_t *rgb = malloc((size_t)frames * W * H * 3);
+    uint8_t *rgb = malloc((size_t)frames * W * H * 3 + 64);  /* swscale may look behind the last pixel */
     for (int t = 0; t < frames; t++)
         for (int y = 0; y < H; y++)
             for (int x = 0; x < W; x++) {
