@@ -72,7 +72,7 @@ static bool full_range(const AVFrame *f)
 /* libswscale's inverse table in 16.16 (Cr to R, Cb to B, Cb to G, Cr to G) to the 13 bits of its x86 converter. */
 static reel_yuv_matrix matrix_of(const AVFrame *f)
 {
-    const int *table = sws_getCoefficients(f->colorspace);
+    const int *table = sws_getCoefficients((int)f->colorspace);
     int64_t crv = table[0], cbu = table[1], cgu = -table[2], cgv = -table[3], cy = 76309;  /* 65536 * 255 / 219 */
     reel_yuv_matrix m = {.y_offset = 16};
     if (full_range(f)) {
@@ -127,7 +127,7 @@ static reel_status scale_whole(reel_frame *f, size_t *stride, reel_error *err)
     if (v->sws == NULL)
         return reel_fail(err, REEL_ERR_UNSUPPORTED, "%s: pixel format %s cannot be converted to RGB", v->path,
                          av_get_pix_fmt_name(format) != NULL ? av_get_pix_fmt_name(format) : "unknown");
-    const int *table = sws_getCoefficients(av->colorspace);
+    const int *table = sws_getCoefficients((int)av->colorspace);
     sws_setColorspaceDetails(v->sws, table, full_range(av), table, 0, 0, 1 << 16, 1 << 16);  /* fails, harmlessly, for RGB */
     uint8_t *planes[4] = {v->picture};
     int strides[4] = {(int)*stride};

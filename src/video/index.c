@@ -122,7 +122,8 @@ static reel_status read_rows(reel_video *v, row **rows, size_t *n, bool *honest,
         if (!reel_grow((void **)rows, &room, *n, sizeof **rows))
             return reel_fail_nomem(err, v->path);
         const AVPacket *p = v->packet;
-        *honest &= p->pts != AV_NOPTS_VALUE && p->size > 0;
+        /* A packet is damaged where the file is cut. */
+        *honest &= p->pts != AV_NOPTS_VALUE && p->size > 0 && (p->flags & AV_PKT_FLAG_CORRUPT) == 0;
         (*rows)[(*n)++] = (row){p->pts, p->dts, p->pos, p->duration, (p->flags & AV_PKT_FLAG_KEY) != 0,
                                 (p->flags & AV_PKT_FLAG_DISCARD) == 0};
     }

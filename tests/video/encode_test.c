@@ -207,7 +207,7 @@ static int make_dir(void **state)
 static int remove_dir(void **state)
 {
     (void)state;
-    return reel_dir_remove(dir, NULL);
+    return reel_dir_remove(dir, NULL) != REEL_OK;
 }
 
 int main(void)
