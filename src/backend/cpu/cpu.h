@@ -53,6 +53,7 @@ reel_product *reel_cpu_product(reel_cpu *c, const reel_product_spec *spec);
 /* By all threads; failures are kept. */
 void reel_cpu_pack(reel_cpu *c, reel_product *p, void *packed, const float *b);
 void reel_cpu_run(reel_cpu *c, reel_product *p, float *out, const float *a, const void *b, const float *bias);
+void reel_cpu_run_turned(reel_cpu *c, const reel_turned_product *t, float *out, const float *a, const float *b);
 void reel_cpu_fail_run(reel_cpu *c);
 
 /* Sums over rows that do not depend on the number of threads: rows are cut into blocks whose size follows from their number

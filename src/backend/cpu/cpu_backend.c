@@ -114,6 +114,15 @@ void reel_cpu_run(reel_cpu *c, reel_product *p, float *out, const float *a, cons
     omp_set_num_threads(before);
 }
 
+void reel_cpu_run_turned(reel_cpu *c, const reel_turned_product *t, float *out, const float *a, const float *b)
+{
+    int before = omp_get_max_threads();
+    omp_set_num_threads(c->threads);
+    if (!reel_turned_product_run(t, out, a, b))
+        reel_cpu_fail_run(c);
+    omp_set_num_threads(before);
+}
+
 static const reel_backend_ops cpu_ops = {
     .name = "cpu",
     .close = cpu_close,

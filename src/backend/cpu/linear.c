@@ -175,13 +175,9 @@ void reel_cpu_linear_bwd_weight(reel_backend *be, reel_view dw, float *db, reel_
     reel_cpu *c = reel_cpu_ready(be);
     if (c == NULL || !reel_cpu_takes(c, "linear_bwd_weight", dw, dy) || !reel_cpu_takes(c, "linear_bwd_weight", x, x))
         return;
-    reel_product_spec s = spec_of(dw.rows, dw.cols, x.rows);
-    s.lda = dy.ld;
-    s.ldb = x.ld;
-    s.ldc = dw.ld;
-    s.a_turned = true;
-    s.sum = accumulate;
-    multiply(c, &s, dw.dev, dy.dev, x.dev, NULL);
+    const reel_turned_product t = {dw.rows, dw.cols, x.rows, dy.ld, x.ld, dw.ld, accumulate};
+    if (!be->planning)
+        reel_cpu_run_turned(c, &t, dw.dev, dy.dev, x.dev);
     if (db != NULL)
         reel_cpu_column_sums(c, db, dy, accumulate);
 }

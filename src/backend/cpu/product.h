@@ -36,4 +36,8 @@ size_t reel_product_packed_bytes(const reel_product *p);
 bool reel_product_pack(reel_product *p, int slot, void *packed, const float *b);
 bool reel_product_run(reel_product *p, int slot, float *c, const float *a, const void *b, const float *bias);
 
+/* C (m, n) = A^T B, or C += A^T B: A (k, m), B (k, n), plain, by all threads of OpenMP. Nothing is made beforehand. */
+typedef struct reel_turned_product { size_t m, n, k, lda, ldb, ldc; bool sum; } reel_turned_product;
+bool reel_turned_product_run(const reel_turned_product *t, float *c, const float *a, const float *b);
+
 #endif
