@@ -6,8 +6,10 @@
 #include "base/mem.h"
 
 static const double pi = 3.14159265358979323846;
-static const double smallest = 0.08, largest = 0.34;  /* radius, of the frame's shorter side */
-enum { STREAM_SCENE = 1, WAVES = 4 };
+/* Shapes stand in rows like bricks, so that every part of the frame that a random crop may take shows some, and none covers
+ * another. Radius in cells of this pattern. */
+enum { STREAM_SCENE = 1, WAVES = 4, COLUMNS = 3, ROWS = 2 };
+static const double smallest = 0.125, largest = 0.5;
 
 /* Hue in turns, saturation and the largest component in [0, 1]. */
 static void color_of(double hue, double saturation, double value, double rgb[3])
@@ -93,14 +95,11 @@ static double distance(int shape, double x, double y, double radius)
 
 static int wrap_int(int v, int n) { return ((v % n) + n) % n; }
 
-void reel_scene_render(const reel_scene *s, const reel_pose *pose, uint8_t *rgb)
+static void draw_shape(const reel_scene *s, double cx, double cy, double radius, uint8_t *rgb)
 {
-    double side = s->width < s->height ? s->width : s->height;
-    double radius = side * smallest * pow(largest / smallest, pose->size);
-    double cx = pose->x * s->width, cy = pose->y * s->height, ca = cos(s->angle), sa = sin(s->angle);
+    double ca = cos(s->angle), sa = sin(s->angle);
     int x0 = (int)floor(cx - radius - 1), x1 = (int)ceil(cx + radius + 1);
     int y0 = (int)floor(cy - radius - 1), y1 = (int)ceil(cy + radius + 1);
-    memcpy(rgb, s->background, (size_t)s->width * (size_t)s->height * 3);
     for (int y = y0; y < y1; y++)
         for (int x = x0; x < x1; x++) {
             double dx = x + 0.5 - cx, dy = y + 0.5 - cy;
@@ -111,4 +110,14 @@ void reel_scene_render(const reel_scene *s, const reel_pose *pose, uint8_t *rgb)
             for (int c = 0; c < 3; c++)
                 p[c] = cover >= 1 ? s->color[c] : to_byte((p[c] + cover * (s->color[c] - p[c])) / 255);
         }
+}
+
+void reel_scene_render(const reel_scene *s, const reel_pose *pose, uint8_t *rgb)
+{
+    double cell_w = (double)s->width / COLUMNS, cell_h = (double)s->height / ROWS;
+    double radius = (cell_w < cell_h ? cell_w : cell_h) * smallest * pow(largest / smallest, pose->size);
+    memcpy(rgb, s->background, (size_t)s->width * (size_t)s->height * 3);
+    for (int row = 0; row < ROWS; row++)
+        for (int column = 0; column < COLUMNS; column++)
+            draw_shape(s, pose->x * s->width + (column + 0.5 * row) * cell_w, pose->y * s->height + row * cell_h, radius, rgb);
 }

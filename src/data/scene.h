@@ -1,4 +1,5 @@
-/* What a group of synthetic clips has in common: background, shape, colours. And the picture of a shape in it. */
+/* What a group of synthetic clips has in common: background, shape, colours. And the picture of shapes in it, which all do
+ * the same at the same time. */
 #ifndef REEL_DATA_SCENE_H
 #define REEL_DATA_SCENE_H
 
@@ -19,7 +20,8 @@ typedef struct reel_scene {
 reel_status reel_scene_make(uint64_t seed, int group, int width, int height, reel_scene *out, reel_error *err);
 void reel_scene_free(reel_scene *scene);
 
-/* One frame, height x width x 3. What leaves at an edge enters at the opposite one. */
+/* One frame, height x width x 3: the pose is that of the first of the shapes. What leaves at an edge enters at the opposite
+ * one. */
 void reel_scene_render(const reel_scene *scene, const reel_pose *pose, uint8_t *rgb);
 
 #endif
