@@ -12,6 +12,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import numpy as np
 import torch
+import transformers
 from safetensors.numpy import load_file
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -20,6 +21,7 @@ REEL = os.environ.get("REEL", os.path.join(ROOT, "build", "release", "cli", "ree
 SHARED = os.environ.get("REEL_SHARED", os.path.join(os.path.dirname(ROOT), "shared"))
 WORK = tempfile.mkdtemp(prefix="reel_parity_")
 torch.set_num_threads(2)
+transformers.utils.logging.disable_progress_bar()
 
 count = 0
 failed = 0

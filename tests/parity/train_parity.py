@@ -5,7 +5,8 @@ import os
 import numpy as np
 import torch
 from safetensors.numpy import save_file
-from transformers import Trainer, TrainingArguments, VideoMAEConfig, VideoMAEForVideoClassification, VideoMAEImageProcessor
+from transformers import (Trainer, TrainerState, TrainingArguments, VideoMAEConfig, VideoMAEForVideoClassification,
+                          VideoMAEImageProcessor, pipeline)
 
 import common as c
 
@@ -74,6 +75,20 @@ def compare(name, model_path, rows, packed, **options):
     c.report(worst <= 1e-4, f"{name}: weights after {len(want)} steps", f"relative error {worst:.1e}")
 
 
+def result_loads(name):
+    """What a run leaves is a model that Python takes as it is: from_pretrained and pipeline."""
+    path = os.path.join(c.WORK, name + "_c")
+    model, info = VideoMAEForVideoClassification.from_pretrained(path, output_loading_info=True)
+    odd = {k: sorted(v) for k, v in info.items() if v and k in ("missing_keys", "unexpected_keys", "mismatched_keys")}
+    c.report(not odd, f"{name}: from_pretrained finds every tensor", str(odd) if odd else "")
+    frames = np.random.default_rng(5).integers(0, 256, (4, 40, 48, 3), dtype=np.uint8)
+    answer = pipeline("video-classification", model=path)(frames)
+    c.report(sorted(a["label"] for a in answer) == LABELS, f"{name}: pipeline answers with the data's labels")
+    state = c.read_json(os.path.join(path, "trainer_state.json"))
+    c.report(TrainerState.load_from_json(os.path.join(path, "trainer_state.json")).global_step == state["global_step"],
+             f"{name}: TrainerState reads trainer_state.json")
+
+
 def main():
     packed = os.path.join(c.WORK, "packed.safetensors")
     rows = make_data(packed)
@@ -81,6 +96,7 @@ def main():
     token = make_model(c.folder("token"), use_mean_pooling=False)
     common = dict(per_device_train_batch_size=4, learning_rate=1e-3, weight_decay=0.05, warmup_steps=3)
     compare("trainer, mean pooling", mean, rows, packed, num_train_epochs=4, **common)
+    result_loads("trainer, mean pooling")
     compare("trainer, token 0", token, rows, packed, num_train_epochs=2, **common)
     compare("trainer, accumulation", mean, rows, packed, num_train_epochs=2, gradient_accumulation_steps=2, **common)
     compare("trainer, cosine and smoothing", token, rows, packed, num_train_epochs=2, lr_scheduler_type="cosine",
