@@ -160,17 +160,19 @@ static reel_status parse_labels(const char *text, char ***out, size_t *n, reel_e
     return good ? REEL_OK : reel_fail_nomem(err, "--labels");
 }
 
-/* Nothing that a user made is overwritten. */
-static reel_status fresh_folder(const char *path, reel_error *err)
+/* Nothing that a user made is overwritten; looked at before the work, made after it. */
+static reel_status check_free(const char *path, reel_error *err)
 {
     reel_names names = {0};
     reel_status status = REEL_OK;
     if (reel_is_dir(path))
         status = reel_dir_list(path, &names, err);
+    else if (reel_exists(path))
+        status = reel_fail(err, REEL_ERR_EXISTS, "%s: is there and is not a folder; choose another for the new model", path);
     if (status == REEL_OK && names.n > 0)
         status = reel_fail(err, REEL_ERR_EXISTS, "%s: the folder is not empty; choose another for the new model", path);
     reel_names_free(&names);
-    return status == REEL_OK ? reel_dir_make(path, err) : status;
+    return status;
 }
 
 reel_status reel_model_new(reel_context *ctx, const reel_args *args, reel_error *err)
@@ -184,8 +186,9 @@ reel_status reel_model_new(reel_context *ctx, const reel_args *args, reel_error 
         return reel_fail(err, REEL_ERR_ARG, "these are not the options of 'model new'");
     REEL_TRY(parse_labels(a->labels, &labels, &n, err));
     reel_load_options options = {.labels = labels, .n_labels = n, .seed = (uint64_t)a->seed};
+    REEL_TRY(check_free(a->output, err));
     REEL_TRY(reel_model_create(ctx, a->from_config, &options, &m, err));
-    REEL_TRY(fresh_folder(a->output, err));
+    REEL_TRY(reel_dir_make(a->output, err));
     status = reel_model_save(m, a->output, NULL, NULL, err);
 done:
     for (size_t i = 0; i < n; i++)

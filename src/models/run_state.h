@@ -24,6 +24,16 @@ struct reel_run {
     double *host_sums;
 };
 
+/* --- planning (run_plan.c) --- */
+
+typedef struct reel_run_need { size_t arena, total; } reel_run_need;  /* bytes */
+
+/* A run that can be measured, and has no device yet. */
+reel_status reel_run_begin(const reel_model *model, size_t max_batch, reel_run_mode mode, reel_run **out, reel_error *err);
+/* Walks over a table that does nothing: the arena's peak and the rest give what a run will hold. */
+reel_status reel_run_make_plan(reel_run *run, reel_run_need *out, reel_error *err);
+
+size_t reel_run_constants(const reel_model *m);  /* numbers */
 size_t reel_run_pixels(const reel_model *m);   /* numbers of one clip */
 size_t reel_run_tokens(const reel_model *m);   /* numbers of one clip's last_hidden_state */
 

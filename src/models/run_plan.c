@@ -1,0 +1,175 @@
+/* How much a run will hold, found by walking through the layers over a table that does nothing; and the walks themselves. */
+#include "base/mem.h"
+#include "models/run_state.h"
+#include "nn/measure.h"
+
+/* Clips go through the layers together only until they make this many rows: beyond it products get no faster, while the
+ * activations of a training step grow with every clip and leave the cache (VideoMAE-base: one clip of 1568 tokens). */
+enum { CHUNK_ROWS = 2048 };
+
+size_t reel_run_pixels(const reel_model *m)
+{
+    const reel_config *c = &m->config;
+    return (size_t)c->frames * (size_t)c->channels * (size_t)c->height * (size_t)c->width;
+}
+
+size_t reel_run_tokens(const reel_model *m)
+{
+    return (size_t)m->config.tokens * (size_t)m->config.hidden;
+}
+
+static size_t chunk_of(const reel_model *m, size_t max_batch)
+{
+    size_t fit = CHUNK_ROWS / (size_t)m->config.tokens;
+    fit = fit < 1 ? 1 : fit;
+    return fit < max_batch ? fit : max_batch;
+}
+
+/* --- walks --- */
+
+void reel_run_walk(reel_run *run, size_t clips, bool train, bool hidden)
+{
+    const reel_config *c = &run->model->config;
+    size_t labels = (size_t)c->labels, tokens = (size_t)c->tokens, width = (size_t)c->hidden;
+    reel_pass *p = &run->pass;
+    reel_arena_rewind(&p->arena, 0);
+    p->batch = clips;
+    p->train = train;
+    p->dropout = train ? (float)c->hidden_dropout : 0;
+    p->cancelled = false;
+    reel_view logits = {run->logits, REEL_F32, clips, labels, labels};
+    reel_view states = {hidden ? run->hidden : NULL, REEL_F32, clips * tokens, width, width};
+    run->model->arch->forward(p, c, &run->model->params, run->pixels, logits, states);
+}
+
+void reel_run_walk_back(reel_run *run)
+{
+    size_t labels = (size_t)run->model->config.labels;
+    reel_view dlogits = {run->dlogits, REEL_F32, run->pass.batch, labels, labels};
+    run->model->arch->backward(&run->pass, &run->model->config, &run->model->params, dlogits);
+}
+
+static void walk_all(reel_run *run, size_t clips)
+{
+    reel_run_walk(run, clips, false, run->mode == REEL_RUN_INFER);
+    if (run->mode != REEL_RUN_TRAIN)
+        return;
+    for (int accumulate = 0; accumulate < 2; accumulate++) {
+        run->pass.accumulate = accumulate != 0;
+        reel_run_walk(run, clips, true, false);
+        reel_run_walk_back(run);
+    }
+}
+
+reel_status reel_run_settle(reel_run *run, reel_error *err)
+{
+    reel_status status = run->be->ops->sync(run->be, err);
+    if (status == REEL_OK && run->pass.arena.failed)
+        status = reel_fail(err, REEL_ERR_BACKEND, "the arena of %zu bytes is too small for this walk (a defect of reel)",
+                           run->pass.arena.size);
+    if (status == REEL_OK && run->pass.cancelled)
+        status = reel_fail_cancelled(err);
+    return status;
+}
+
+reel_status reel_run_prepare(reel_run *run, size_t clips, reel_error *err)
+{
+    if (run->planned[clips])
+        return REEL_OK;
+    run->be->planning = true;
+    walk_all(run, clips);
+    run->be->planning = false;
+    reel_status status = reel_run_settle(run, err);
+    run->planned[clips] = status == REEL_OK;
+    return status;
+}
+
+/* --- planning --- */
+
+static bool add_bytes(size_t *total, size_t count, size_t size)
+{
+    size_t bytes;
+    return reel_mul(&bytes, count, size) && reel_add(total, *total, bytes) && reel_add(total, *total, 64);
+}
+
+size_t reel_run_constants(const reel_model *m)
+{
+    return m->arch->constants != NULL ? m->arch->constants(&m->config) : 0;
+}
+
+/* Bytes of weights that the back end will keep packed, too: known once a walk has shown which. */
+static bool add_packed(const reel_run *run, size_t *total)
+{
+    bool good = true;
+    for (size_t i = 0; run->packed != NULL && i < run->model->params.n && good; i++)
+        if (run->packed[i].plain.dev != NULL)
+            good = add_bytes(total, run->packed[i].plain.rows * run->packed[i].plain.cols, sizeof(float));
+    return good;
+}
+
+reel_status reel_run_make_plan(reel_run *run, reel_run_need *out, reel_error *err)
+{
+    const reel_model *m = run->model;
+    reel_backend measuring = reel_measure_backend();
+    reel_run measured = *run;
+    size_t blocks = run->mode == REEL_RUN_TRAIN ? 4 : 1, labels = (size_t)m->config.labels;
+    float *nowhere = (float *)(uintptr_t)4096;  /* never read, but a view must have an address to be one */
+    measured.be = &measuring;
+    measured.pass.be = &measuring;
+    measured.pass.weights = measured.pass.constants = nowhere;
+    measured.pass.grads = measured.logits = measured.dlogits = measured.hidden = measured.pixels = nowhere;
+    measured.pass.arena = (reel_arena){0};
+    walk_all(&measured, run->chunk);
+    out->arena = measured.pass.arena.peak;
+    out->total = 0;
+    bool good = !measured.pass.arena.failed && add_bytes(&out->total, out->arena, 1) && add_packed(run, &out->total) &&
+                add_bytes(&out->total, reel_run_constants(m), sizeof(float)) &&
+                add_bytes(&out->total, run->chunk * reel_run_pixels(m), sizeof(float)) &&
+                add_bytes(&out->total, (run->chunk + run->max_batch) * labels * 2, sizeof(float)) &&
+                add_bytes(&out->total, m->params.n * 2, sizeof(double));
+    if (run->mode == REEL_RUN_INFER)
+        good = good && add_bytes(&out->total, run->chunk * reel_run_tokens(m), sizeof(float));
+    for (size_t i = 0; i < blocks; i++)
+        good = good && add_bytes(&out->total, m->params.floats, sizeof(float));
+    return good ? REEL_OK : reel_fail(err, REEL_ERR_NOMEM, "the activations of this model are too large for any machine");
+}
+
+reel_status reel_run_begin(const reel_model *model, size_t max_batch, reel_run_mode mode, reel_run **out, reel_error *err)
+{
+    *out = NULL;
+    if (max_batch < 1)
+        return reel_fail(err, REEL_ERR_ARG, "a run needs a batch of at least 1 clip");
+    if (mode == REEL_RUN_TRAIN && model->config.attention_dropout > 0)
+        return reel_fail(err, REEL_ERR_UNSUPPORTED, "config.json: attention_probs_dropout_prob is %g; training with dropout of "
+                         "attention is not done here (the attention matrix is never stored); set it to 0",
+                         model->config.attention_dropout);
+    reel_run *run = reel_calloc(1, sizeof *run);
+    if (run == NULL)
+        return reel_fail_nomem(err, "run");
+    *run = (reel_run){.model = model, .mode = mode, .max_batch = max_batch, .chunk = chunk_of(model, max_batch)};
+    run->planned = reel_calloc(run->chunk + 1, sizeof *run->planned);
+    run->pass = (reel_pass){.ctx = model->ctx, .dtype = REEL_F32, .cache = reel_calloc(1, model->arch->cache_bytes(&model->config))};
+    if (mode == REEL_RUN_INFER)
+        run->packed = reel_calloc(model->params.n, sizeof *run->packed);
+    if (run->planned == NULL || run->pass.cache == NULL || (mode == REEL_RUN_INFER && run->packed == NULL)) {
+        reel_run_close(&run);
+        return reel_fail_nomem(err, "run");
+    }
+    run->pass.packed = run->packed;
+    *out = run;
+    return REEL_OK;
+}
+
+reel_status reel_run_plan(const reel_model *model, size_t max_batch, reel_run_mode mode, uint64_t *bytes, reel_error *err)
+{
+    reel_run_need found;
+    reel_run *run = NULL;
+    *bytes = 0;
+    reel_status status = reel_run_begin(model, max_batch, mode, &run, err);
+    if (status == REEL_OK)
+        status = reel_run_make_plan(run, &found, err);
+    if (status == REEL_OK)
+        *bytes = found.total;
+    reel_run_close(&run);
+    return status;
+}
