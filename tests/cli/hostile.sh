@@ -1,7 +1,7 @@
 #!/bin/sh
 # Hostile and malformed inputs: make_hostile.py makes them and judges the command on each. TAP.
 # $1: the command. $3…: options for the judge, such as --timeout 60 for a sanitizer's build.
-REEL=$1
+REEL=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 HERE=$(cd "$(dirname "$0")" && pwd)
 echo 1..1
 python=

@@ -1,6 +1,6 @@
 # For tests of the command in sh: TAP, a temporary folder $T, what a run printed. Source it; $1 of the test is the command.
 # shellcheck shell=sh
-REEL=$1
+REEL=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 SHARED=${REEL_SHARED:-$(dirname "$0")/../../../shared}
 HERE=$(cd "$(dirname "$0")" && pwd)
 T=$(mktemp -d "${TMPDIR:-/tmp}/reel_cli.XXXXXX") || exit 1
