@@ -177,6 +177,15 @@ static reel_status retain(const reel_saving *s, reel_error *err)
     return status;
 }
 
+/* What failed was told by whoever knows; what it means for the run is told here. */
+static void told_given_up(const reel_saving *s, reel_status status, reel_error *err)
+{
+    if (err == NULL)
+        return;
+    reel_error why = *err;
+    reel_fail(err, status, "%s; the checkpoint of step %lld was given up, older ones are as they were", why.message, (long long)s->state->step);
+}
+
 reel_status reel_checkpoint_save(const reel_saving *s, char **path, reel_error *err)
 {
     reel_status status = REEL_OK;
@@ -190,7 +199,7 @@ reel_status reel_checkpoint_save(const reel_saving *s, char **path, reel_error *
     }
     if (s->state->step != s->resumed_from) {
         REEL_TRY(check_room(s, err));
-        begun = true;
+        begun = true;  /* from here on there is something to undo */
         REEL_TRY(reel_dir_remove(temp, err));
         REEL_TRY(reel_dir_make(temp, err));
         REEL_TRY(fill(s, temp, err));
@@ -204,8 +213,10 @@ reel_status reel_checkpoint_save(const reel_saving *s, char **path, reel_error *
     *path = final;
     final = NULL;
 done:
-    if (begun)
+    if (begun) {
         reel_dir_remove(temp, NULL);
+        told_given_up(s, status, err);
+    }
     reel_free(final);
     reel_free(temp);
     return status;

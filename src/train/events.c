@@ -45,7 +45,8 @@ reel_status reel_trainer_skip(reel_trainer *t, const reel_samples *s, const reel
         return status;
     t->skips_changed = true;
     t->train_skips += s == &t->train;
-    reel_log(t->ctx, REEL_LOG_WARNING, "warning", "%s: %s; skipped (listed in %s/skipped.csv)", name, reason, t->dir);
+    reel_log(t->ctx, REEL_LOG_WARNING, "warning", "%s: %s; skipped (%zu of %zu, listed in %s/skipped.csv)", name, reason,
+             t->state.n_skips, t->train.videos + t->val.videos, t->dir);
     reel_event e = reel_event_make(t, REEL_EVENT_SKIP);
     e.path = name;
     e.reason = reason;

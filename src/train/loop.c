@@ -182,6 +182,7 @@ static reel_status loop(reel_trainer *t, reel_error *err)
 {
     reel_state *s = &t->state;
     reel_status status = REEL_OK;
+    t->began = reel_now();
     reel_event e = reel_event_make(t, REEL_EVENT_START);
     reel_trainer_tell(t, &e);
     if (s->step == 0 && t->o->eval_on_start && t->val.n > 0)

@@ -37,7 +37,6 @@ static reel_json *train_metrics(const reel_trainer *t, double seconds)
 /* Best weights, all tensors: read back from the checkpoint, whose hashes are checked. */
 static reel_status best_restore(reel_trainer *t, char **path, reel_error *err)
 {
-    reel_status status = REEL_OK;
     *path = NULL;
     if (!t->keeps_best || t->state.best_step <= 0)
         return reel_run_get(t->run, REEL_BLOCK_WEIGHTS, t->model->weights, err);
@@ -46,11 +45,18 @@ static reel_status best_restore(reel_trainer *t, char **path, reel_error *err)
         return reel_fail_nomem(err, t->dir);
     if (t->state.best_step == t->state.step)
         return reel_run_get(t->run, REEL_BLOCK_WEIGHTS, t->model->weights, err);
-    REEL_TRY(reel_manifest_check(*path, true, NULL, err));
-    REEL_TRY(reel_model_reload(t->model, *path, t->model->weights, err));
-    reel_log(t->ctx, REEL_LOG_DETAIL, "best", "weights of %s", *path);
-done:
-    return status;
+    reel_error why;
+    reel_status status = reel_manifest_check(*path, true, NULL, &why);
+    if (status == REEL_OK)
+        status = reel_model_reload(t->model, *path, t->model->weights, &why);
+    if (status == REEL_OK)
+        return REEL_OK;
+    /* removed or damaged meanwhile: hours of work are not thrown away for that */
+    reel_log(t->ctx, REEL_LOG_WARNING, "warning", "%s; the best model is lost, and the result is the last one", why.message);
+    reel_free(*path);
+    *path = NULL;
+    t->state.best_step = 0;
+    return reel_run_get(t->run, REEL_BLOCK_WEIGHTS, t->model->weights, err);
 }
 
 /* The evaluation of the model that the folder gets. */

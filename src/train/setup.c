@@ -248,11 +248,17 @@ static reel_status memory_plan(reel_trainer *t, reel_error *err)
 {
     char advice[160];
     uint64_t device = 0;
-    size_t clip, frames;
+    size_t clip, frames, eval_frames;
     reel_status status = REEL_OK;
     REEL_TRY(reel_run_plan(t->model, (size_t)t->o->per_device_train_batch_size, REEL_RUN_TRAIN, &device, err));
     if (!reel_mul(&clip, t->clip_floats, sizeof(float)) || !reel_mul(&frames, clip, (size_t)t->group * (AHEAD + 1))) {
         status = reel_fail(err, REEL_ERR_LIMIT, "batches of %lld clips are more than any memory", (long long)t->group);
+        goto done;
+    }
+    /* evaluating by steps, the clips of both loaders are in flight */
+    if (t->evaluates && (!reel_mul(&eval_frames, clip, (size_t)t->o->per_device_eval_batch_size * (AHEAD + 1)) ||
+                         !reel_add(&frames, frames, eval_frames))) {
+        status = reel_fail(err, REEL_ERR_LIMIT, "batches of %lld clips are more than any memory", (long long)t->o->per_device_eval_batch_size);
         goto done;
     }
     batch_advice(t, frames, advice, sizeof advice);

@@ -154,6 +154,31 @@ static void the_last_is_the_result_where_asked(void **state)
     assert_non_null(strstr(err.message, "optimizer.safetensors"));
 }
 
+static bool lose_the_best(const reel_event *event, void *user)
+{
+    (void)user;
+    if (event->kind == REEL_EVENT_CHECKPOINT && event->step == 9)
+        assert_int_equal(unlink(in("lost/checkpoint-3/model.safetensors")), 0);
+    return true;
+}
+
+static void a_best_that_is_lost_is_told(void **state)
+{
+    (void)state;
+    reel_error err;
+    tiny_log log;
+    reel_train_result *result;
+    tiny_listen(ctx, &log);
+    tiny_ok(tiny_train(ctx, lose_the_best, NULL, &result, &err, "model", in("model"), "data", in("data"), "output_dir", in("lost"),
+                       "per_device_train_batch_size", "2", "num_train_epochs", "3", "learning_rate", "0", NULL), &err);
+    reel_context_set_log(ctx, NULL, NULL);
+    assert_null(result->best_checkpoint);
+    reel_train_result_close(&result);
+    assert_non_null(strstr(log.text, "the best model is lost"));
+    assert_true(tiny_same_file(in("lost/model.safetensors"), in("lost/checkpoint-9/model.safetensors")));
+    assert_false(reel_exists(in("lost/.reel.lock")));
+}
+
 /* What training says of the model is what reel_evaluate says of the folder that it left. */
 static void evaluate_agrees(void **state)
 {
@@ -182,7 +207,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_best_by_loss_is_the_result), cmocka_unit_test(the_best_by_accuracy_is_the_result),
         cmocka_unit_test(a_tie_keeps_the_earlier_and_the_best_stays), cmocka_unit_test(save_strategy_best),
-        cmocka_unit_test(the_last_is_the_result_where_asked), cmocka_unit_test(evaluate_agrees),
+        cmocka_unit_test(the_last_is_the_result_where_asked), cmocka_unit_test(a_best_that_is_lost_is_told),
+        cmocka_unit_test(evaluate_agrees),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
