@@ -6,6 +6,9 @@ VERBS="train evaluate predict preview forward data_info data_synth data_pack mod
 fits() { [ "$(wc -l <"$T/out")" -le "$1" ] && [ "$(wc -L <"$T/out")" -le 80 ] && [ ! -s "$T/err" ]; }
 no_later_verbs() { ! grep -q -E '^  (hub|serve|watch|bench) ' "$T/out"; }
 
+# The examples are run where nothing of what they name is there, and where `data synth` writes lies something.
+mkdir "$T/moves" && : >"$T/moves/mine"
+
 run
 check "reel alone is the overview" worked
 check "the overview fits a terminal" fits 40
@@ -38,7 +41,7 @@ for v in $VERBS; do
     while read -r line; do
         (cd "$T" && "$REEL" $line >"$T/out" 2>"$T/err" </dev/null)
         code=$? command="reel $line"
-        [ "$v" = data_synth ] || check "example: $line" [ $code -eq 1 ]
+        check "example: $line" [ $code -eq 1 ]
     done <"$T/examples"
 done
 
