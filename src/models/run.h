@@ -13,7 +13,8 @@ typedef struct reel_loss {
     double label_smoothing;      /* SINGLE */
     const int64_t *label;        /* SINGLE: B numbers; -100 takes no part */
     const float *target;         /* MULTI (B, K), REGRESSION (B, K) */
-    double items;                /* what the sum is divided by: labels that count in all micro batches of the step */
+    double items;                /* what the sum over clips is divided by: clips that count in all micro batches of the step
+                                  * (a clip's MULTI or REGRESSION loss is its mean over K) */
 } reel_loss;
 
 /* The loss of logits on the host; dlogits (B, K) may be NULL. NaN where nothing counts. */
