@@ -202,8 +202,8 @@ static reel_status open_archive(unpack *u, int fd, reel_error *err)
     if (archive_libzstd_version() != NULL)
         archive_read_support_filter_zstd(a);
     if (archive_read_open_fd(a, fd, BLOCK) != ARCHIVE_OK)  /* looks at the first bytes */
-        return reel_fail(err, REEL_ERR_FORMAT, "%s: not an archive of a format that reel opens: tar, tar.gz, tar.xz, tar.zst, zip "
-                         "(%s)", u->path, archive_error_string(a));
+        return reel_fail(err, REEL_ERR_FORMAT, "%s: not a whole archive of a format that reel opens: tar, tar.gz, tar.xz, "
+                         "tar.zst, zip (%s)", u->path, archive_error_string(a));
     return REEL_OK;
 }
 
