@@ -70,6 +70,8 @@ CASES = {
     "smooth_cosine": {"label_smoothing_factor": 0.1, "lr_scheduler_type": "cosine", "train_sampling_strategy": "sequential",
                       "weight_decay": 0.0, "max_grad_norm": 0.0},
     "max_steps": {"max_steps": 7, "logging_steps": 3, "data_seed": 3, "warmup_steps": 2, "gradient_accumulation_steps": 2},
+    "epochs": {"logging_strategy": "epoch", "logging_first_step": True, "num_train_epochs": 1.7, "gradient_accumulation_steps": 2,
+               "lr_scheduler_type": "cosine_with_restarts", "lr_scheduler_kwargs": {"num_cycles": 2}},
 }
 
 
@@ -95,7 +97,7 @@ def run(options):
     for entry in state["log_history"]:
         for key in [k for k in entry if "runtime" in k or "per_second" in k]:
             del entry[key]
-    return {"options": {k: str(v) for k, v in settings.items()}, "state": state, "weights": weights}
+    return {"options": {k: v if isinstance(v, str) else json.dumps(v) for k, v in settings.items()}, "state": state, "weights": weights}
 
 
 def main():

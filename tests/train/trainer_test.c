@@ -143,6 +143,7 @@ static void plain(void **state) { (void)state; run_case("plain"); }
 static void accumulate(void **state) { (void)state; run_case("accumulate"); }
 static void smooth_cosine(void **state) { (void)state; run_case("smooth_cosine"); }
 static void max_steps(void **state) { (void)state; run_case("max_steps"); }
+static void epochs(void **state) { (void)state; run_case("epochs"); }
 
 /* Texts of the result files: what Python's json module writes, indent and end as Trainer leaves them. */
 static void result_files_look_like_the_trainers(void **state)
@@ -182,7 +183,7 @@ static void result_files_look_like_the_trainers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain), cmocka_unit_test(accumulate), cmocka_unit_test(smooth_cosine), cmocka_unit_test(max_steps),
+        cmocka_unit_test(plain), cmocka_unit_test(accumulate), cmocka_unit_test(smooth_cosine), cmocka_unit_test(max_steps), cmocka_unit_test(epochs),
         cmocka_unit_test(result_files_look_like_the_trainers),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
