@@ -68,8 +68,11 @@ static bool file_do(reel_ahead *a, size_t i)
             clip->status = reel_item_probe(&a->work, &c->item[i], c->autorotate, &clip->error);
             clips = clip->status == REEL_OK ? reel_uniform_clips(c->item[i].duration, c->seconds) : 1;
         }
-        reel_plan plan = {.item = &c->item[i], .mode = c->guide ? REEL_FRAMES_WINDOW : REEL_FRAMES_WHOLE, .seconds = c->seconds,
-                          .clip = k, .clips = clips};
+        reel_plan plan = {.item = &c->item[i],
+                          .mode = c->guide ? REEL_FRAMES_WINDOW : REEL_FRAMES_WHOLE,
+                          .seconds = c->seconds,
+                          .clip = k,
+                          .clips = clips};
         if (clip->status == REEL_OK)
             clip->status = reel_plan_carry_out(&a->work, &plan, c->transform, c->frames, c->autorotate, 0, clip->pixels,
                                                &clip->trace, &clip->error);

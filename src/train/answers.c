@@ -21,7 +21,9 @@ reel_status reel_squash_choose(const char *name, const reel_json *config, reel_s
             *out = rows[i].squash;
             return REEL_OK;
         }
-    return by_config ? REEL_OK : reel_fail(err, REEL_ERR_ARG, "--function_to_apply %s is none of auto, softmax, sigmoid, none", name);
+    return by_config
+               ? REEL_OK
+               : reel_fail(err, REEL_ERR_ARG, "--function_to_apply %s is none of auto, softmax, sigmoid, none", name);
 }
 
 typedef struct answer {
@@ -43,8 +45,8 @@ struct reel_answers {
     char **label;
 };
 
-reel_status reel_answers_open(const reel_model *model, const reel_inputs *inputs, const char *sampling, reel_answers **out,
-                              reel_error *err)
+reel_status reel_answers_open(const reel_model *model, const reel_inputs *inputs, const char *sampling,
+                              reel_answers **out, reel_error *err)
 {
     reel_answers *a = reel_calloc(1, sizeof *a);
     *out = NULL;
@@ -210,7 +212,8 @@ reel_status reel_answers_finish(reel_answers *a, size_t i, size_t top_k, const r
     if (one->score == NULL)
         return reel_fail_nomem(err, one->path);
     for (size_t k = 0; k < a->labels; k++)
-        one->score[k] = (reel_score){.score = (float)(one->sum[k] / (double)one->scored), .index = (int)k, .label = a->label[k]};
+        one->score[k] =
+            (reel_score){.score = (float)(one->sum[k] / (double)one->scored), .index = (int)k, .label = a->label[k]};
     qsort(one->score, a->labels, sizeof *one->score, compare_scores);
     p->score = one->score;
     p->scores = top_k < a->labels ? top_k : a->labels;

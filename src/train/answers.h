@@ -16,15 +16,15 @@ reel_status reel_squash_choose(const char *name, const reel_json *config, reel_s
 typedef struct reel_answers reel_answers;
 
 /* One answer an input; inputs with a reason are complete at once. */
-reel_status reel_answers_open(const reel_model *model, const reel_inputs *inputs, const char *sampling, reel_answers **out,
-                              reel_error *err);
+reel_status reel_answers_open(const reel_model *model, const reel_inputs *inputs, const char *sampling,
+                              reel_answers **out, reel_error *err);
 void reel_answers_close(reel_answers **a);
 
 /* A clip was read: what was taken from the file. Its logits will come by reel_answers_add. */
 reel_status reel_answers_trace(reel_answers *a, size_t i, const reel_plan_trace *trace, int frames, reel_error *err);
 reel_status reel_answers_add(reel_answers *a, size_t i, const float *logits, reel_squash squash, reel_error *err);
-/* A clip could not be read or (was_read) its scores are not finite. The reason counts if no clip of the input gives scores, or
- * one gave such. */
+/* A clip could not be read or (was_read) its scores are not finite. The reason counts if no clip of the input gives
+ * scores, or one gave such. */
 reel_status reel_answers_fail(reel_answers *a, size_t i, const char *reason, bool was_read, reel_error *err);
 /* No more clips of input i will come. */
 void reel_answers_last(reel_answers *a, size_t i);

@@ -136,8 +136,10 @@ static reel_status check_room(const reel_saving *s, reel_error *err)
     need += need / 50;
     if (free_bytes >= need)
         return REEL_OK;
-    return reel_fail(err, REEL_ERR_IO, "%s: a checkpoint needs %.1f MB and %.1f MB are free on that disk; nothing was written or "
-                     "removed. Free some space and go on with --resume_from_checkpoint.", s->dir, (double)need / 1e6, (double)free_bytes / 1e6);
+    return reel_fail(err, REEL_ERR_IO,
+                     "%s: a checkpoint needs %.1f MB and %.1f MB are free on that disk; nothing was written or "
+                     "removed. Free some space and go on with --resume_from_checkpoint.",
+                     s->dir, (double)need / 1e6, (double)free_bytes / 1e6);
 }
 
 static reel_status fill(const reel_saving *s, const char *dir, reel_error *err)
@@ -183,7 +185,8 @@ static void told_given_up(const reel_saving *s, reel_status status, reel_error *
     if (err == NULL)
         return;
     reel_error why = *err;
-    reel_fail(err, status, "%s; the checkpoint of step %lld was given up, older ones are as they were", why.message, (long long)s->state->step);
+    reel_fail(err, status, "%s; the checkpoint of step %lld was given up, older ones are as they were", why.message,
+              (long long)s->state->step);
 }
 
 reel_status reel_checkpoint_save(const reel_saving *s, char **path, reel_error *err)

@@ -31,7 +31,7 @@ typedef struct reel_saving {
     const reel_json *about;
     bool only_model;
     int64_t limit;             /* save_total_limit; 0: all are kept */
-    int64_t resumed_from;      /* a checkpoint of this step is what the run goes on from, and is left as it is; -1: none */
+    int64_t resumed_from; /* a checkpoint of this step is what the run goes on from, and is left as it is; -1: none */
 } reel_saving;
 
 /* Bytes that one checkpoint takes. */

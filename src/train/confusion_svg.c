@@ -50,11 +50,12 @@ static void cell_add(reel_text *t, int x, int y, int cell, size_t count, size_t 
 {
     double share = of > 0 ? (double)count / (double)of : 0;
     int red = (int)(255 - 247 * share), green = (int)(255 - 207 * share), blue = (int)(255 - 148 * share);
-    reel_text_printf(t, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"#%02x%02x%02x\" stroke=\"#ddd\"/>\n", x, y, cell, cell,
-                     (unsigned)red, (unsigned)green, (unsigned)blue);
+    reel_text_printf(t,
+                     "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"#%02x%02x%02x\" stroke=\"#ddd\"/>\n",
+                     x, y, cell, cell, (unsigned)red, (unsigned)green, (unsigned)blue);
     if (count > 0 && cell >= 18)
-        reel_text_printf(t, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\" fill=\"%s\">%zu</text>\n", x + cell / 2, y + cell / 2 + 4,
-                         share > 0.5 ? "#fff" : "#000", count);
+        reel_text_printf(t, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\" fill=\"%s\">%zu</text>\n", x + cell / 2,
+                         y + cell / 2 + 4, share > 0.5 ? "#fff" : "#000", count);
 }
 
 char *reel_confusion_svg(const reel_eval_report *r)
@@ -64,14 +65,17 @@ char *reel_confusion_svg(const reel_eval_report *r)
     int cell = n > 0 ? (int)(PICTURE / n) : CELL_MAX;
     cell = cell > CELL_MAX ? CELL_MAX : cell < 6 ? 6 : cell;
     int side = (int)n * cell;
-    reel_text_printf(&t, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"%d\">\n"
-                     "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n<text x=\"6\" y=\"18\">rows: true class, columns: answer; accuracy %.1f %%</text>\n",
+    reel_text_printf(&t,
+                     "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
+                     "font-family=\"sans-serif\" font-size=\"%d\">\n"
+                     "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n<text x=\"6\" y=\"18\">rows: true "
+                     "class, columns: answer; accuracy %.1f %%</text>\n",
                      MARGIN + side + 120, TOP + side + 20, cell >= 12 ? 11 : 6, 100 * r->accuracy);
     names_add(&t, r, chosen, n, cell);
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < n; k++)
-            cell_add(&t, MARGIN + (int)k * cell, TOP + (int)i * cell, cell, r->confusion[chosen[i] * r->classes + chosen[k]],
-                     r->cls[chosen[i]].videos);
+            cell_add(&t, MARGIN + (int)k * cell, TOP + (int)i * cell, cell,
+                     r->confusion[chosen[i] * r->classes + chosen[k]], r->cls[chosen[i]].videos);
     reel_text_puts(&t, "</svg>\n");
     return reel_text_take(&t);
 }

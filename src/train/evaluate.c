@@ -49,8 +49,9 @@ static reel_status split_choose(evaluator *e, int *split, reel_error *err)
     if (*split < 0) {
         reel_text t = {0};
         splits_text(ds, &t);
-        reel_status status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s has no split %s; it has %s. Choose one with --split.", ds->path,
-                                       e->o->split, t.s != NULL ? t.s : "none");
+        reel_status status =
+            reel_fail(err, REEL_ERR_NOT_FOUND, "%s has no split %s; it has %s. Choose one with --split.", ds->path,
+                      e->o->split, t.s != NULL ? t.s : "none");
         reel_text_free(&t);
         return status;
     }
@@ -80,8 +81,10 @@ static reel_status labels_check(const evaluator *e, reel_error *err)
     for (size_t i = 0; i < e->samples.n; i++) {
         int k = e->samples.plan[i].label;
         if (e->label[k] < 0)
-            return reel_fail(err, REEL_ERR_MISMATCH, "class %s of %s is none of the model's %d labels (%s%s%s%s). Was this model trained on "
-                             "these classes?", e->data->classes[k], e->data->path, c->labels, c->label[0], c->labels > 1 ? ", " : "",
+            return reel_fail(err, REEL_ERR_MISMATCH,
+                             "class %s of %s is none of the model's %d labels (%s%s%s%s). Was this model trained on "
+                             "these classes?",
+                             e->data->classes[k], e->data->path, c->labels, c->label[0], c->labels > 1 ? ", " : "",
                              c->labels > 1 ? c->label[1] : "", c->labels > 2 ? ", …" : "");
     }
     return REEL_OK;
@@ -92,8 +95,10 @@ static reel_status samples_open(evaluator *e, reel_error *err)
     const reel_evaluate_args *o = e->o;
     int split;
     bool views = o->num_clips > 0 || o->num_crops > 0;
-    reel_sampling sampling = {.sampler = views ? REEL_SAMPLER_VIEWS : REEL_SAMPLER_UNIFORM, .autorotate = o->autorotate,
-                              .clips = o->num_clips > 0 ? (int)o->num_clips : 1, .crops = o->num_crops > 0 ? (int)o->num_crops : 1};
+    reel_sampling sampling = {.sampler = views ? REEL_SAMPLER_VIEWS : REEL_SAMPLER_UNIFORM,
+                              .autorotate = o->autorotate,
+                              .clips = o->num_clips > 0 ? (int)o->num_clips : 1,
+                              .crops = o->num_crops > 0 ? (int)o->num_crops : 1};
     sampling.seconds = o->clip_duration > 0 ? o->clip_duration : e->model->config.frames * o->sample_rate / o->fps;
     reel_status status = split_choose(e, &split, err);
     if (status == REEL_OK)
@@ -213,8 +218,9 @@ static reel_status judge(evaluator *e, reel_error *err)
         .autorotate = e->o->autorotate, .skip_truncated = true};
     reel_status status = reel_score_clips(e->ctx, &s, err);
     if (status == REEL_OK && e->tally.n_clips == 0)
-        status = reel_fail(err, REEL_ERR_FORMAT, "none of the %zu videos of %s could be read; the first is %s: %s", e->samples.videos,
-                           e->split, e->skips.n_skips > 0 ? e->skips.skip[0].video : "?", e->skips.n_skips > 0 ? e->skips.skip[0].reason : "?");
+        status = reel_fail(err, REEL_ERR_FORMAT, "none of the %zu videos of %s could be read; the first is %s: %s",
+                           e->samples.videos, e->split, e->skips.n_skips > 0 ? e->skips.skip[0].video : "?",
+                           e->skips.n_skips > 0 ? e->skips.skip[0].reason : "?");
     return status;
 }
 
@@ -239,7 +245,8 @@ static void protocol_text(const evaluator *e, char *out, size_t size)
     if (e->samples.is_packed)
         snprintf(out, size, "packed clips, each by itself");
     else if (e->o->num_clips > 0 || e->o->num_crops > 0)
-        snprintf(out, size, "views (%lld clips x %lld crops of a video averaged)", (long long)(e->o->num_clips > 0 ? e->o->num_clips : 1),
+        snprintf(out, size, "views (%lld clips x %lld crops of a video averaged)",
+                 (long long)(e->o->num_clips > 0 ? e->o->num_clips : 1),
                  (long long)(e->o->num_crops > 0 ? e->o->num_crops : 1));
     else
         snprintf(out, size, "video (all uniform clips of a video averaged)");
@@ -248,7 +255,11 @@ static void protocol_text(const evaluator *e, char *out, size_t size)
 reel_status reel_evaluate(reel_context *ctx, const reel_args *args, reel_event_fn fn, void *user, reel_eval_report **out,
                           reel_error *err)
 {
-    evaluator e = {.ctx = ctx, .o = reel_args_values(args, REEL_JOB_EVALUATE), .fn = fn, .user = user, .began = reel_now()};
+    evaluator e = {.ctx = ctx,
+                   .o = reel_args_values(args, REEL_JOB_EVALUATE),
+                   .fn = fn,
+                   .user = user,
+                   .began = reel_now()};
     reel_status status = REEL_OK;
     reel_eval_report *report = NULL;
     char protocol[96];
@@ -260,8 +271,14 @@ reel_status reel_evaluate(reel_context *ctx, const reel_args *args, reel_event_f
     REEL_TRY(judge(&e, err));
     skips_settle(&e);
     protocol_text(&e, protocol, sizeof protocol);
-    reel_report_source source = {.data = e.data, .samples = &e.samples, .model = e.model, .tally = &e.tally, .skips = &e.skips,
-                                 .split = e.split, .protocol = protocol, .seconds = reel_now() - e.began};
+    reel_report_source source = {.data = e.data,
+                                 .samples = &e.samples,
+                                 .model = e.model,
+                                 .tally = &e.tally,
+                                 .skips = &e.skips,
+                                 .split = e.split,
+                                 .protocol = protocol,
+                                 .seconds = reel_now() - e.began};
     REEL_TRY(reel_report_make(&source, &report, err));
     if (*e.o->output_dir != '\0')
         REEL_TRY(reel_report_write(&source, report, e.o->output_dir, err));

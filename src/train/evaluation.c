@@ -15,8 +15,12 @@ static reel_status scored(const reel_plan *plan, const float *logits, void *user
 {
     evaluating *e = user;
     int64_t label = plan->label;
-    reel_loss loss = {.kind = REEL_LOSS_SINGLE, .label_smoothing = e->t->o->label_smoothing_factor, .label = &label, .items = 1};
-    reel_status status = reel_tally_add(&e->tally, reel_samples_video(&e->t->val, e->t->data, plan), plan->label, logits, err);
+    reel_loss loss = {.kind = REEL_LOSS_SINGLE,
+                      .label_smoothing = e->t->o->label_smoothing_factor,
+                      .label = &label,
+                      .items = 1};
+    reel_status status =
+        reel_tally_add(&e->tally, reel_samples_video(&e->t->val, e->t->data, plan), plan->label, logits, err);
     if (status == REEL_OK)
         e->loss += reel_loss_compute(&loss, logits, 1, e->tally.labels, NULL);
     return status;
@@ -44,11 +48,12 @@ static double rounded(double x, double unit) { return round(x * unit) / unit; }
 static reel_json *entry_make(const reel_evaluation *e)
 {
     reel_json *j = reel_json_object();
-    bool ok = j != NULL && reel_json_set_double(j, "eval_loss", e->loss) && reel_json_set_double(j, "eval_accuracy", e->accuracy) &&
-        reel_json_set_double(j, "eval_video_accuracy", e->video_accuracy) &&
-        reel_json_set_double(j, "eval_runtime", rounded(e->seconds, 1e4)) &&
-        reel_json_set_double(j, "eval_samples_per_second", rounded((double)e->clips / e->seconds, 1e3)) &&
-        reel_json_set_double(j, "eval_steps_per_second", rounded((double)e->batches / e->seconds, 1e3));
+    bool ok = j != NULL && reel_json_set_double(j, "eval_loss", e->loss) &&
+              reel_json_set_double(j, "eval_accuracy", e->accuracy) &&
+              reel_json_set_double(j, "eval_video_accuracy", e->video_accuracy) &&
+              reel_json_set_double(j, "eval_runtime", rounded(e->seconds, 1e4)) &&
+              reel_json_set_double(j, "eval_samples_per_second", rounded((double)e->clips / e->seconds, 1e3)) &&
+              reel_json_set_double(j, "eval_steps_per_second", rounded((double)e->batches / e->seconds, 1e3));
     if (ok)
         return j;
     reel_json_free(j);
@@ -93,12 +98,24 @@ reel_status reel_trainer_evaluate(reel_trainer *t, reel_error *err)
     reel_status status = REEL_OK;
     double began = reel_now();
     reel_tally_totals totals;
-    reel_scoring s = {.run = t->run, .run_batch = (size_t)t->o->per_device_train_batch_size, .labels = (size_t)t->model->config.labels,
-                      .scored = scored, .unscored = unscored, .step = batch_done, .user = &e};
-    s.loader = (reel_loader_config){.dataset = t->data, .plan = t->val.plan, .plans = t->val.n,
-                                    .batch = (size_t)t->o->per_device_eval_batch_size, .transform = &t->eval_transform,
-                                    .frames = t->model->config.frames, .clip_floats = t->clip_floats, .threads = t->loaders,
-                                    .ahead = 2, .autorotate = t->o->autorotate, .skip_truncated = true};
+    reel_scoring s = {.run = t->run,
+                      .run_batch = (size_t)t->o->per_device_train_batch_size,
+                      .labels = (size_t)t->model->config.labels,
+                      .scored = scored,
+                      .unscored = unscored,
+                      .step = batch_done,
+                      .user = &e};
+    s.loader = (reel_loader_config){.dataset = t->data,
+                                    .plan = t->val.plan,
+                                    .plans = t->val.n,
+                                    .batch = (size_t)t->o->per_device_eval_batch_size,
+                                    .transform = &t->eval_transform,
+                                    .frames = t->model->config.frames,
+                                    .clip_floats = t->clip_floats,
+                                    .threads = t->loaders,
+                                    .ahead = 2,
+                                    .autorotate = t->o->autorotate,
+                                    .skip_truncated = true};
     t->is_new_best = false;
     REEL_TRY(reel_tally_open(&e.tally, t->val.videos, s.labels, err));
     status = reel_score_clips(t->ctx, &s, err);

@@ -33,7 +33,8 @@ void reel_trainer_tell(reel_trainer *t, const reel_event *event)
         t->stop = true;
 }
 
-reel_status reel_trainer_skip(reel_trainer *t, const reel_samples *s, const reel_plan *plan, const char *reason, reel_error *err)
+reel_status reel_trainer_skip(reel_trainer *t, const reel_samples *s, const reel_plan *plan, const char *reason,
+                              reel_error *err)
 {
     char buf[64];
     bool is_new;

@@ -7,7 +7,10 @@
 
 #include "base/error.h"
 
-typedef struct reel_input { char *path; const char *reason; } reel_input;  /* reason (static): why it gives no video; or NULL */
+typedef struct reel_input {
+    char *path;
+    const char *reason;
+} reel_input; /* reason (static): why it gives no video; or NULL */
 typedef struct reel_inputs { reel_input *item; size_t n, capacity; bool several; } reel_inputs;
 
 /* Files as they are, whether they exist or not; folders: all videos below them, sorted by path. */

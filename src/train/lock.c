@@ -42,9 +42,11 @@ reel_status reel_lock_take(reel_context *ctx, const char *dir, reel_lock *lock, 
             break;
         }
         if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-            status = errno == EWOULDBLOCK
-                ? reel_fail(err, REEL_ERR_EXISTS, "%s: another run is at work in this folder. Wait for it, or choose another --output_dir.", dir)
-                : reel_fail_errno(err, errno, path, "lock");
+            status = errno == EWOULDBLOCK ? reel_fail(err, REEL_ERR_EXISTS,
+                                                      "%s: another run is at work in this folder. Wait for it, or "
+                                                      "choose another --output_dir.",
+                                                      dir)
+                                          : reel_fail_errno(err, errno, path, "lock");
             break;
         }
         if (is_still_there(fd, path))
@@ -58,7 +60,8 @@ reel_status reel_lock_take(reel_context *ctx, const char *dir, reel_lock *lock, 
         return status;
     }
     if (is_network(dir))
-        reel_log(ctx, REEL_LOG_WARNING, "warning", "%s is on a network file system, where locks and renames may not be atomic", dir);
+        reel_log(ctx, REEL_LOG_WARNING, "warning",
+                 "%s is on a network file system, where locks and renames may not be atomic", dir);
     *lock = (reel_lock){.fd = fd, .path = path};
     return REEL_OK;
 }

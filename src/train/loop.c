@@ -11,15 +11,18 @@
 static reel_status fail_not_finite(const reel_trainer *t, const char *what, double value, reel_error *err)
 {
     char *last = t->saved_step >= 0 ? reel_checkpoint_path(t->dir, t->saved_step) : NULL;
-    reel_status status = reel_fail(err, REEL_ERR_NUMERIC, "step %lld: the %s is not a finite number (%g), so the run cannot go on. The weights of the "
-                     "step before were not changed; the last checkpoint is %s. A smaller --learning_rate or more --warmup_steps may help.",
-                     (long long)t->state.step + 1, what, value, last != NULL ? last : "none");
+    reel_status status = reel_fail(err, REEL_ERR_NUMERIC,
+                                   "step %lld: the %s is not a finite number (%g), so the run cannot go on. The "
+                                   "weights of the "
+                                   "step before were not changed; the last checkpoint is %s. A smaller "
+                                   "--learning_rate or more --warmup_steps may help.",
+                                   (long long)t->state.step + 1, what, value, last != NULL ? last : "none");
     reel_free(last);
     return status;
 }
 
-/* Forward and backward of a step's clips in micro batches; the loss of each is its sum over the clips of all of them, so the
- * result does not depend on the split. *sum: added in float32, as Trainer adds it. */
+/* Forward and backward of a step's clips in micro batches; the loss of each is its sum over the clips of all of them,
+ * so the result does not depend on the split. *sum: added in float32, as Trainer adds it. */
 static reel_status gradients_make(reel_trainer *t, const reel_batch *batch, float *sum, reel_error *err)
 {
     size_t size = (size_t)t->o->per_device_train_batch_size;
@@ -28,9 +31,12 @@ static reel_status gradients_make(reel_trainer *t, const reel_batch *batch, floa
     for (size_t at = 0; at < batch->n && status == REEL_OK; at += size, draw++) {
         size_t n = batch->n - at < size ? batch->n - at : size;
         double value = NAN;
-        reel_loss loss = {.kind = REEL_LOSS_SINGLE, .label_smoothing = t->o->label_smoothing_factor, .label = batch->label + at,
+        reel_loss loss = {.kind = REEL_LOSS_SINGLE,
+                          .label_smoothing = t->o->label_smoothing_factor,
+                          .label = batch->label + at,
                           .items = (double)batch->n};
-        status = reel_run_train(t->run, batch->pixels + at * t->clip_floats, n, &loss, at > 0, (uint64_t)t->o->seed, draw, &value, NULL, err);
+        status = reel_run_train(t->run, batch->pixels + at * t->clip_floats, n, &loss, at > 0, (uint64_t)t->o->seed,
+                                draw, &value, NULL, err);
         if (status == REEL_OK && !isfinite(value))
             status = fail_not_finite(t, "loss", value, err);
         *sum += (float)value;
@@ -57,8 +63,12 @@ static reel_status weights_step(reel_trainer *t, reel_error *err)
         return status;
     if (!isfinite(norm))
         return fail_not_finite(t, "norm of the gradient", norm, err);
-    reel_adamw_options a = {.lr = t->state.learning_rate, .beta1 = o->adam_beta1, .beta2 = o->adam_beta2, .epsilon = o->adam_epsilon,
-                            .weight_decay = o->weight_decay, .grad_scale = clip_factor(norm, o->max_grad_norm),
+    reel_adamw_options a = {.lr = t->state.learning_rate,
+                            .beta1 = o->adam_beta1,
+                            .beta2 = o->adam_beta2,
+                            .epsilon = o->adam_epsilon,
+                            .weight_decay = o->weight_decay,
+                            .grad_scale = clip_factor(norm, o->max_grad_norm),
                             .step = t->state.updates + 1};
     status = reel_run_adamw(t->run, &a, err);
     if (status == REEL_OK) {
@@ -73,14 +83,16 @@ static reel_status bad_clips_note(reel_trainer *t, const reel_plan *plans, const
     reel_status status = REEL_OK;
     for (size_t i = 0; i < batch->bads && status == REEL_OK; i++)
         status = reel_trainer_skip(t, &t->train, &plans[batch->bad[i].plan], batch->bad[i].reason, err);
-    if (status == REEL_OK && batch->bads > 0 && t->state.updates == 0 && batch->n == 0 && t->train_skips >= t->train.videos)
-        status = reel_fail(err, REEL_ERR_FORMAT, "none of the %zu training videos could be read; the first is %s: %s", t->train.videos,
-                           t->state.skip[0].video, t->state.skip[0].reason);
+    if (status == REEL_OK && batch->bads > 0 && t->state.updates == 0 && batch->n == 0 &&
+        t->train_skips >= t->train.videos)
+        status = reel_fail(err, REEL_ERR_FORMAT, "none of the %zu training videos could be read; the first is %s: %s",
+                           t->train.videos, t->state.skip[0].video, t->state.skip[0].reason);
     return status;
 }
 
 /* One optimizer step. A batch without a readable clip changes nothing, but counts. */
-static reel_status step_do(reel_trainer *t, const reel_plan *plans, const reel_batch *batch, int64_t in_epoch, int64_t epoch, reel_error *err)
+static reel_status step_do(reel_trainer *t, const reel_plan *plans, const reel_batch *batch, int64_t in_epoch,
+                           int64_t epoch, reel_error *err)
 {
     reel_state *s = &t->state;
     reel_status status = REEL_OK;
@@ -135,11 +147,19 @@ static reel_status epoch_do(reel_trainer *t, int64_t epoch, int64_t first, reel_
     int64_t last = t->updates_per_epoch, left = s->max_steps - s->step;
     last = last - first > left ? first + left : last;
     size_t clips = t->o->dataloader_drop_last ? (size_t)(t->batches * t->o->per_device_train_batch_size) : t->train.n;
-    size_t wanted = (size_t)(last * t->group) < clips ? (size_t)(last * t->group) : clips, begin = (size_t)(first * t->group);
+    size_t wanted = (size_t)(last * t->group) < clips ? (size_t)(last * t->group) : clips,
+           begin = (size_t)(first * t->group);
     REEL_TRY(reel_samples_epoch(&t->train, seed, (uint32_t)epoch, t->o->shuffle, wanted, &plans, err));
-    reel_loader_config config = {.dataset = t->data, .plan = plans + begin, .plans = wanted - begin, .batch = (size_t)t->group,
-                                 .transform = &t->train_transform, .frames = t->model->config.frames, .clip_floats = t->clip_floats,
-                                 .threads = t->loaders, .ahead = 2, .autorotate = t->o->autorotate,
+    reel_loader_config config = {.dataset = t->data,
+                                 .plan = plans + begin,
+                                 .plans = wanted - begin,
+                                 .batch = (size_t)t->group,
+                                 .transform = &t->train_transform,
+                                 .frames = t->model->config.frames,
+                                 .clip_floats = t->clip_floats,
+                                 .threads = t->loaders,
+                                 .ahead = 2,
+                                 .autorotate = t->o->autorotate,
                                  .skip_truncated = true};
     REEL_TRY(reel_loader_open(t->ctx, &config, &loader, err));
     for (int64_t k = first; k < last; k++) {
@@ -172,7 +192,8 @@ static reel_status put_in_order(reel_trainer *t, reel_error *err)
     if (status != REEL_OK)
         return status;
     char *path = t->saved_step > 0 ? reel_checkpoint_path(t->dir, t->saved_step) : NULL;
-    status = path != NULL ? reel_fail(err, REEL_ERR_CANCELLED, "stopped at step %lld; everything is in %s", (long long)t->state.step, path)
+    status = path != NULL ? reel_fail(err, REEL_ERR_CANCELLED, "stopped at step %lld; everything is in %s",
+                                      (long long)t->state.step, path)
                           : reel_fail(err, REEL_ERR_CANCELLED, "stopped before the first step was done");
     reel_free(path);
     return status;

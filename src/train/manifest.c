@@ -89,22 +89,25 @@ static reel_status entry_check(const char *dir, const char *name, const reel_jso
     int64_t size = 0, wanted;
     reel_status status = REEL_OK;
     const char *sha = reel_json_string(reel_json_get(entry, "sha256"));
-    if (*name == '\0' || strchr(name, '/') != NULL || sha == NULL || !reel_json_integer(reel_json_get(entry, "size"), &wanted))
+    if (*name == '\0' || strchr(name, '/') != NULL || sha == NULL ||
+        !reel_json_integer(reel_json_get(entry, "size"), &wanted))
         return reel_fail(err, REEL_ERR_FORMAT, "%s/" REEL_MANIFEST_NAME ": the entry of %s is damaged", dir, name);
     char *path = reel_path_join(dir, name);
     if (path == NULL)
         return reel_fail_nomem(err, dir);
     REEL_TRY(file_size(path, &size, err));
     if (size != wanted) {
-        status = reel_fail(err, REEL_ERR_FORMAT, "%s has %lld bytes, its checkpoint was written with %lld; it is damaged", path,
-                           (long long)size, (long long)wanted);
+        status =
+            reel_fail(err, REEL_ERR_FORMAT, "%s has %lld bytes, its checkpoint was written with %lld; it is damaged",
+                      path, (long long)size, (long long)wanted);
         goto done;
     }
     if (!hashes)
         goto done;
     REEL_TRY(reel_sha256_file(path, hex, err));
     if (strcmp(hex, sha) != 0)
-        status = reel_fail(err, REEL_ERR_FORMAT, "%s: contents differ from what was saved (SHA-256); it is damaged", path);
+        status =
+            reel_fail(err, REEL_ERR_FORMAT, "%s: contents differ from what was saved (SHA-256); it is damaged", path);
 done:
     reel_free(path);
     return status;
@@ -124,8 +127,10 @@ reel_status reel_manifest_check(const char *dir, bool hashes, int64_t *step, ree
         goto done;
     }
     if (!reel_is_file(path)) {
-        status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s has no " REEL_MANIFEST_NAME ": it is not complete, or not written by reel. "
-                           "Its weights alone can be taken with --model %s.", dir, dir);
+        status = reel_fail(err, REEL_ERR_NOT_FOUND,
+                           "%s has no " REEL_MANIFEST_NAME ": it is not complete, or not written by reel. "
+                           "Its weights alone can be taken with --model %s.",
+                           dir, dir);
         goto done;
     }
     REEL_TRY(reel_json_read(path, REEL_JSON_LIMIT, false, &json, err));
@@ -138,7 +143,8 @@ reel_status reel_manifest_check(const char *dir, bool hashes, int64_t *step, ree
     REEL_TRY(reel_dir_list(dir, &names, err));
     for (size_t i = 0; i < names.n; i++)
         if (strcmp(names.name[i], REEL_MANIFEST_NAME) != 0 && reel_json_get(files, names.name[i]) == NULL) {
-            status = reel_fail(err, REEL_ERR_FORMAT, "%s: %s is not in its manifest; the checkpoint was changed", dir, names.name[i]);
+            status = reel_fail(err, REEL_ERR_FORMAT, "%s: %s is not in its manifest; the checkpoint was changed", dir,
+                               names.name[i]);
             goto done;
         }
     for (void *it = reel_json_first(files); it != NULL; it = reel_json_next(files, it))

@@ -1,4 +1,5 @@
-/* reel_checkpoint.json: written last into a checkpoint, it names every file with size and SHA-256. No manifest, no checkpoint. */
+/* reel_checkpoint.json: written last into a checkpoint, it names every file with size and SHA-256. No manifest, no
+ * checkpoint. */
 #ifndef REEL_TRAIN_MANIFEST_H
 #define REEL_TRAIN_MANIFEST_H
 

@@ -56,7 +56,8 @@ reel_status reel_tally_add(reel_tally *t, size_t video, int label, const float *
 {
     for (size_t k = 0; k < t->labels; k++)
         if (!isfinite(logits[k]))
-            return reel_fail(err, REEL_ERR_NUMERIC, "the model's score for label %zu is not a finite number; are its weights damaged?", k);
+            return reel_fail(err, REEL_ERR_NUMERIC,
+                             "the model's score for label %zu is not a finite number; are its weights damaged?", k);
     reel_softmax(logits, t->labels, t->softmax);
     double *sum = &t->sum[video * t->labels];
     for (size_t k = 0; k < t->labels; k++)

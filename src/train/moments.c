@@ -9,8 +9,15 @@
 static const char *const prefixes[2] = {"exp_avg.", "exp_avg_sq."};
 static const reel_run_block blocks[2] = {REEL_BLOCK_EXP_AVG, REEL_BLOCK_EXP_AVG_SQ};
 
-/* Entry e: 0 is step; then each named parameter's two moments. param[e]: which one, so that entry and block are found again. */
-typedef struct moments_table { reel_st_entry *entry; const reel_param **param; char **name; size_t *order; size_t n; } moments_table;
+/* Entry e: 0 is step; then each named parameter's two moments. param[e]: which one, so that entry and block are found
+ * again. */
+typedef struct moments_table {
+    reel_st_entry *entry;
+    const reel_param **param;
+    char **name;
+    size_t *order;
+    size_t n;
+} moments_table;
 
 static void table_free(moments_table *t)
 {
@@ -92,7 +99,8 @@ done:
     return status;
 }
 
-static reel_status tensor_read(const reel_st *st, const reel_param *p, int block, const char *path, float *scratch, reel_error *err)
+static reel_status tensor_read(const reel_st *st, const reel_param *p, int block, const char *path, float *scratch,
+                               reel_error *err)
 {
     char have[128], want[128];
     char *name = reel_format("%s%s", prefixes[block], p->name);
@@ -123,8 +131,10 @@ reel_status reel_moments_read(reel_run *run, const reel_params *params, int64_t 
     if (path == NULL)
         return reel_fail_nomem(err, dir);
     if (!reel_is_file(path)) {
-        status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s has no " REEL_MOMENTS_NAME " (saved with --save_only_model?), so that the run cannot "
-                           "go on from it. A new run can start from its weights: --model %s.", dir, dir);
+        status = reel_fail(err, REEL_ERR_NOT_FOUND,
+                           "%s has no " REEL_MOMENTS_NAME " (saved with --save_only_model?), so that the run cannot "
+                           "go on from it. A new run can start from its weights: --model %s.",
+                           dir, dir);
         goto done;
     }
     REEL_TRY(reel_st_open(path, &st, err));

@@ -5,11 +5,19 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-/* Does the option say where things are, or how fast, rather than what is computed? Those may change when a run goes on. */
+/* Does the option say where things are, or how fast, rather than what is computed? Those may change when a run goes
+ * on. */
 static bool is_free(const char *name)
 {
-    static const char *const free_ones[] = {"model", "from_config", "data", "output_dir", "resume_from_checkpoint", "config",
-                                            "overwrite_output_dir", "dataloader_num_workers", "save_total_limit"};
+    static const char *const free_ones[] = {"model",
+                                            "from_config",
+                                            "data",
+                                            "output_dir",
+                                            "resume_from_checkpoint",
+                                            "config",
+                                            "overwrite_output_dir",
+                                            "dataloader_num_workers",
+                                            "save_total_limit"};
     for (size_t i = 0; i < sizeof free_ones / sizeof *free_ones; i++)
         if (strcmp(name, free_ones[i]) == 0)
             return true;
@@ -67,8 +75,11 @@ static reel_status row_resume(const reel_args *given, const reel_option *row, co
         goto done;
     }
     if (stored != NULL && strcmp(now, stored) != 0 && !is_free(row->name)) {
-        status = reel_fail(err, REEL_ERR_MISMATCH, "--%s is %s here and was %s in %s; a run goes on with the options that it began with. Leave "
-                           "the option out, or start a new run.", row->name, *now != '\0' ? now : "empty", *stored != '\0' ? stored : "empty", where);
+        status = reel_fail(err, REEL_ERR_MISMATCH,
+                           "--%s is %s here and was %s in %s; a run goes on with the options that it began with. "
+                           "Leave "
+                           "the option out, or start a new run.",
+                           row->name, *now != '\0' ? now : "empty", *stored != '\0' ? stored : "empty", where);
         goto done;
     }
     status = reel_args_set(out, row->name, now, err);

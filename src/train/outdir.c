@@ -70,11 +70,16 @@ static reel_status look(const char *dir, contents *c, reel_error *err)
 static reel_status refuse(const char *dir, const contents *c, reel_error *err)
 {
     if (c->state)
-        return reel_fail(err, REEL_ERR_EXISTS, "%s already holds a finished run. Choose another --output_dir, or --overwrite_output_dir to "
-                         "replace it.", dir);
+        return reel_fail(err, REEL_ERR_EXISTS,
+                         "%s already holds a finished run. Choose another --output_dir, or --overwrite_output_dir to "
+                         "replace it.",
+                         dir);
     if (c->checkpoints > 0)
-        return reel_fail(err, REEL_ERR_EXISTS, "%s already holds a run that was not finished. Go on with --resume_from_checkpoint true, choose "
-                         "another --output_dir, or --overwrite_output_dir to replace it.", dir);
+        return reel_fail(err, REEL_ERR_EXISTS,
+                         "%s already holds a run that was not finished. Go on with --resume_from_checkpoint true, "
+                         "choose "
+                         "another --output_dir, or --overwrite_output_dir to replace it.",
+                         dir);
     return reel_fail(err, REEL_ERR_EXISTS, "%s is not empty (it holds %s). Choose another --output_dir.", dir,
                      *c->foreign ? c->foreign : *c->result ? c->result : c->other);
 }
@@ -88,13 +93,22 @@ reel_status reel_outdir_check(const char *dir, bool overwrite, const char *model
     if (!overwrite)
         return refuse(dir, &c, err);
     if (is_inside(model, dir))
-        return reel_fail(err, REEL_ERR_EXISTS, "%s holds the model that the run starts from (%s), which --overwrite_output_dir would remove. "
-                         "Choose another --output_dir.", dir, model);
+        return reel_fail(err, REEL_ERR_EXISTS,
+                         "%s holds the model that the run starts from (%s), which --overwrite_output_dir would "
+                         "remove. "
+                         "Choose another --output_dir.",
+                         dir, model);
     if (*c.foreign)
-        return reel_fail(err, REEL_ERR_EXISTS, "%s/%s is not a checkpoint that reel wrote, and would be in the way. Choose another --output_dir.", dir, c.foreign);
+        return reel_fail(err, REEL_ERR_EXISTS,
+                         "%s/%s is not a checkpoint that reel wrote, and would be in the way. Choose another "
+                         "--output_dir.",
+                         dir, c.foreign);
     if (*c.result && !c.state && c.checkpoints == 0)
-        return reel_fail(err, REEL_ERR_EXISTS, "%s/%s does not come from a training run, so --overwrite_output_dir does not replace it. Choose "
-                         "another --output_dir.", dir, c.result);
+        return reel_fail(err, REEL_ERR_EXISTS,
+                         "%s/%s does not come from a training run, so --overwrite_output_dir does not replace it. "
+                         "Choose "
+                         "another --output_dir.",
+                         dir, c.result);
     return REEL_OK;
 }
 

@@ -1,5 +1,5 @@
-/* What is due at a step: log, evaluate, save, in Trainer's order; each stage is remembered so that a run that was stopped in
- * between goes on with the next. */
+/* What is due at a step: log, evaluate, save, in Trainer's order; each stage is remembered so that a run that was
+ * stopped in between goes on with the next. */
 #include <math.h>
 #include <string.h>
 
@@ -107,14 +107,16 @@ reel_status reel_trainer_after_step(reel_trainer *t, reel_error *err)
     reel_status status = REEL_OK;
     bool epoch_ends = s->step % t->updates_per_epoch == 0 || s->step >= s->max_steps;
     if (s->stage < REEL_STAGE_EVALUATED)
-        REEL_TRY(stage_evaluate(t, t->evaluates && due_by_steps(t, o->eval_strategy, s->eval_steps) && (double)s->step >= o->eval_delay,
-                                REEL_STAGE_EVALUATED, err));
+        REEL_TRY(stage_evaluate(
+            t, t->evaluates && due_by_steps(t, o->eval_strategy, s->eval_steps) && (double)s->step >= o->eval_delay,
+            REEL_STAGE_EVALUATED, err));
     if (s->stage < REEL_STAGE_SAVED)
         REEL_TRY(stage_save(t, due_by_steps(t, o->save_strategy, s->save_steps) || (t->saves_best && t->is_new_best),
                             epoch_ends ? REEL_STAGE_SAVED : REEL_STAGE_DONE, err));
     if (s->stage < REEL_STAGE_EPOCH_EVALUATED) {
         REEL_TRY(epoch_log(t, err));
-        REEL_TRY(stage_evaluate(t, t->evaluates && is(o->eval_strategy, "epoch") && s->epoch >= o->eval_delay, REEL_STAGE_EPOCH_EVALUATED, err));
+        REEL_TRY(stage_evaluate(t, t->evaluates && is(o->eval_strategy, "epoch") && s->epoch >= o->eval_delay,
+                                REEL_STAGE_EPOCH_EVALUATED, err));
     }
     if (s->stage < REEL_STAGE_DONE)
         REEL_TRY(stage_save(t, is(o->save_strategy, "epoch") || (t->saves_best && t->is_new_best), REEL_STAGE_DONE, err));

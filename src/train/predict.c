@@ -64,7 +64,10 @@ static reel_status predictor_open(predictor *p, const char *const *input, size_t
         p->batch = p->items > 0 ? p->items : 1;
     reel_pixel_kernels_select(&p->kernels, p->ctx->cpu_flags);
     p->transform = (reel_transform){.kind = p->guide ? REEL_TRANSFORM_EVAL : REEL_TRANSFORM_PROCESSOR,
-                                    .processor = &p->model->processor, .height = c->height, .width = c->width, .kernels = &p->kernels};
+                                    .processor = &p->model->processor,
+                                    .height = c->height,
+                                    .width = c->width,
+                                    .kernels = &p->kernels};
     REEL_TRY(reel_answers_open(p->model, &p->inputs, p->guide ? "guide" : "pipeline", &p->answers, err));
     size_t floats, bytes;
     if (!reel_mul(&floats, p->batch, p->clip_floats) || !reel_mul(&bytes, 2 * floats, sizeof(float)))
@@ -115,7 +118,8 @@ done:
     return status;
 }
 
-/* Clips [at, at + n) of the batch. A model that gives no finite score for one clip of several must not spoil the others. */
+/* Clips [at, at + n) of the batch. A model that gives no finite score for one clip of several must not spoil the
+ * others. */
 static reel_status compute(predictor *p, size_t at, size_t n, reel_error *err)
 {
     reel_error why;
@@ -129,7 +133,8 @@ static reel_status compute(predictor *p, size_t at, size_t n, reel_error *err)
         return status;
     }
     if (status == REEL_ERR_NUMERIC)
-        return reel_answers_fail(p->answers, p->owner[at], "the model's scores are not finite numbers; are its weights damaged?", true, err);
+        return reel_answers_fail(p->answers, p->owner[at],
+                                 "the model's scores are not finite numbers; are its weights damaged?", true, err);
     if (status != REEL_OK) {
         if (err != NULL)
             *err = why;
@@ -157,7 +162,8 @@ static reel_status clip_take(predictor *p, const reel_ahead_clip *clip, reel_err
     } else {
         REEL_TRY(reel_answers_trace(p->answers, input, &clip->trace, p->model->config.frames, err));
         if (clip->trace.repeated && !p->told_repeats)
-            reel_log(p->ctx, REEL_LOG_WARNING, "warning", "%s has fewer frames than the %d that the model takes: frames repeat", path,
+            reel_log(p->ctx, REEL_LOG_WARNING, "warning",
+                     "%s has fewer frames than the %d that the model takes: frames repeat", path,
                      p->model->config.frames);
         p->told_repeats = p->told_repeats || clip->trace.repeated;
         memcpy(p->pixels + p->filled * p->clip_floats, clip->pixels, p->clip_floats * sizeof(float));

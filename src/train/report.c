@@ -81,11 +81,24 @@ reel_status reel_report_make(const reel_report_source *s, reel_eval_report **out
     REEL_TRY(reel_tally_total(s->tally, &totals, r->confusion, err));
     for (size_t k = 0; k < K; k++)
         class_fill(r, k, K);
-    r->shown = (reel_eval_report){.split = split, .protocol = protocol, .videos = s->tally->videos, .scored = totals.scored,
-        .clips = s->tally->n_clips, .classes = K, .accuracy = totals.accuracy, .top5 = totals.top5,
-        .mean_class_accuracy = totals.mean_class_accuracy, .loss = totals.loss, .clip_accuracy = totals.clip_accuracy,
-        .clip_loss = totals.clip_loss, .cls = r->cls, .confusion = r->confusion, .skipped = s->skips->n_skips,
-        .skipped_path = r->path, .skipped_reason = r->reason, .seconds = s->seconds};
+    r->shown = (reel_eval_report){.split = split,
+                                  .protocol = protocol,
+                                  .videos = s->tally->videos,
+                                  .scored = totals.scored,
+                                  .clips = s->tally->n_clips,
+                                  .classes = K,
+                                  .accuracy = totals.accuracy,
+                                  .top5 = totals.top5,
+                                  .mean_class_accuracy = totals.mean_class_accuracy,
+                                  .loss = totals.loss,
+                                  .clip_accuracy = totals.clip_accuracy,
+                                  .clip_loss = totals.clip_loss,
+                                  .cls = r->cls,
+                                  .confusion = r->confusion,
+                                  .skipped = s->skips->n_skips,
+                                  .skipped_path = r->path,
+                                  .skipped_reason = r->reason,
+                                  .seconds = s->seconds};
     *out = &r->shown;
     r = NULL;
 done:

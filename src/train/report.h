@@ -23,7 +23,8 @@ typedef struct reel_report_source {
 
 reel_status reel_report_make(const reel_report_source *s, reel_eval_report **out, reel_error *err);
 
-/* Checked before any work: a folder that holds something is refused, unless `overwrite` and all in it is an old report. */
+/* Checked before any work: a folder that holds something is refused, unless `overwrite` and all in it is an old
+ * report. */
 reel_status reel_report_dir_check(const char *dir, bool overwrite, reel_error *err);
 /* report.json, predictions.csv, confusion.csv, confusion.svg. report->output_dir is set. */
 reel_status reel_report_write(const reel_report_source *s, reel_eval_report *report, const char *dir, reel_error *err);

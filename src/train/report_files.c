@@ -24,9 +24,14 @@ reel_status reel_report_dir_check(const char *dir, bool overwrite, reel_error *e
         for (size_t k = 0; k < FILES; k++)
             ours = ours || strcmp(names.name[i], files[k]) == 0;
         if (!ours)
-            status = reel_fail(err, REEL_ERR_EXISTS, "%s is not empty (it holds %s). Choose a new --output_dir for the report.", dir, names.name[i]);
+            status = reel_fail(err, REEL_ERR_EXISTS,
+                               "%s is not empty (it holds %s). Choose a new --output_dir for the report.", dir,
+                               names.name[i]);
         else if (!overwrite)
-            status = reel_fail(err, REEL_ERR_EXISTS, "%s already holds a report. Choose another --output_dir, or --overwrite_output_dir to replace it.", dir);
+            status = reel_fail(err, REEL_ERR_EXISTS,
+                               "%s already holds a report. Choose another --output_dir, or --overwrite_output_dir to "
+                               "replace it.",
+                               dir);
     }
 done:
     reel_names_free(&names);
@@ -36,7 +41,8 @@ done:
 static reel_status text_write(const char *dir, const char *name, const char *text, reel_error *err)
 {
     char *path = reel_path_join(dir, name);
-    reel_status status = path == NULL || text == NULL ? reel_fail_nomem(err, dir) : reel_file_write(path, text, strlen(text), err);
+    reel_status status =
+        path == NULL || text == NULL ? reel_fail_nomem(err, dir) : reel_file_write(path, text, strlen(text), err);
     reel_free(path);
     return status;
 }
@@ -98,9 +104,11 @@ static bool number_set(reel_json *j, const char *key, double value)
 static bool class_push(reel_json *list, const reel_class_score *c)
 {
     reel_json *j = reel_json_object();
-    bool ok = j != NULL && reel_json_set_string(j, "label", c->name) && reel_json_set_int(j, "videos", (int64_t)c->videos) &&
-        number_set(j, "precision", c->precision) && number_set(j, "recall", c->recall) && number_set(j, "f1", c->f1) &&
-        reel_json_set_string(j, "confused_with", c->confused_with) && reel_json_set_int(j, "confused", (int64_t)c->confused);
+    bool ok = j != NULL && reel_json_set_string(j, "label", c->name) &&
+              reel_json_set_int(j, "videos", (int64_t)c->videos) && number_set(j, "precision", c->precision) &&
+              number_set(j, "recall", c->recall) && number_set(j, "f1", c->f1) &&
+              reel_json_set_string(j, "confused_with", c->confused_with) &&
+              reel_json_set_int(j, "confused", (int64_t)c->confused);
     return reel_json_push(list, j) && ok;
 }
 
@@ -128,14 +136,16 @@ static reel_json *lists_make(const reel_eval_report *r, bool classes)
 static reel_status json_write(const reel_report_source *s, const reel_eval_report *r, const char *dir, reel_error *err)
 {
     reel_json *j = reel_json_object();
-    bool ok = j != NULL && reel_json_set_string(j, "data", s->data->path) && reel_json_set_string(j, "model", s->model->path) &&
-        reel_json_set_string(j, "split", r->split) && reel_json_set_string(j, "protocol", r->protocol) &&
-        reel_json_set_int(j, "videos", (int64_t)r->videos) && reel_json_set_int(j, "scored", (int64_t)r->scored) &&
-        reel_json_set_int(j, "clips", (int64_t)r->clips) && number_set(j, "accuracy", r->accuracy) && number_set(j, "top5", r->top5) &&
-        number_set(j, "mean_class_accuracy", r->mean_class_accuracy) && number_set(j, "loss", r->loss) &&
-        number_set(j, "clip_accuracy", r->clip_accuracy) && number_set(j, "clip_loss", r->clip_loss) &&
-        number_set(j, "seconds", r->seconds) && reel_json_set(j, "classes", lists_make(r, true)) &&
-        reel_json_set(j, "skipped", lists_make(r, false));
+    bool ok = j != NULL && reel_json_set_string(j, "data", s->data->path) &&
+              reel_json_set_string(j, "model", s->model->path) && reel_json_set_string(j, "split", r->split) &&
+              reel_json_set_string(j, "protocol", r->protocol) &&
+              reel_json_set_int(j, "videos", (int64_t)r->videos) &&
+              reel_json_set_int(j, "scored", (int64_t)r->scored) &&
+              reel_json_set_int(j, "clips", (int64_t)r->clips) && number_set(j, "accuracy", r->accuracy) &&
+              number_set(j, "top5", r->top5) && number_set(j, "mean_class_accuracy", r->mean_class_accuracy) &&
+              number_set(j, "loss", r->loss) && number_set(j, "clip_accuracy", r->clip_accuracy) &&
+              number_set(j, "clip_loss", r->clip_loss) && number_set(j, "seconds", r->seconds) &&
+              reel_json_set(j, "classes", lists_make(r, true)) && reel_json_set(j, "skipped", lists_make(r, false));
     reel_status status = ok ? reel_json_write(dir, files[3], j, 2, "\n", err) : reel_fail_nomem(err, dir);
     reel_json_free(j);
     return status;

@@ -20,14 +20,16 @@ static double train_loss(const reel_state *s)
 static reel_json *train_metrics(const reel_trainer *t, double seconds)
 {
     const reel_state *s = &t->state;
-    double samples = t->o->max_steps > 0 ? (double)(s->max_steps * t->group) : (double)t->train.n * t->o->num_train_epochs;
+    double samples =
+        t->o->max_steps > 0 ? (double)(s->max_steps * t->group) : (double)t->train.n * t->o->num_train_epochs;
     samples *= (double)t->steps_here / (double)(s->max_steps > 0 ? s->max_steps : 1);
     double loss = train_loss(s);
     reel_json *j = reel_json_object();
     bool ok = j != NULL && reel_json_set_double(j, "train_runtime", rounded(seconds, 1e4)) &&
-        reel_json_set_double(j, "train_samples_per_second", rounded(samples / seconds, 1e3)) &&
-        reel_json_set_double(j, "train_steps_per_second", rounded((double)t->steps_here / seconds, 1e3)) &&
-        reel_json_set_double(j, "total_flos", s->total_flos) && (isnan(loss) || reel_json_set_double(j, "train_loss", loss));
+              reel_json_set_double(j, "train_samples_per_second", rounded(samples / seconds, 1e3)) &&
+              reel_json_set_double(j, "train_steps_per_second", rounded((double)t->steps_here / seconds, 1e3)) &&
+              reel_json_set_double(j, "total_flos", s->total_flos) &&
+              (isnan(loss) || reel_json_set_double(j, "train_loss", loss));
     if (ok)
         return j;
     reel_json_free(j);
@@ -52,7 +54,8 @@ static reel_status best_restore(reel_trainer *t, char **path, reel_error *err)
     if (status == REEL_OK)
         return REEL_OK;
     /* removed or damaged meanwhile: hours of work are not thrown away for that */
-    reel_log(t->ctx, REEL_LOG_WARNING, "warning", "%s; the best model is lost, and the result is the last one", why.message);
+    reel_log(t->ctx, REEL_LOG_WARNING, "warning", "%s; the best model is lost, and the result is the last one",
+             why.message);
     reel_free(*path);
     *path = NULL;
     t->state.best_step = 0;
@@ -62,7 +65,8 @@ static reel_status best_restore(reel_trainer *t, char **path, reel_error *err)
 /* The evaluation of the model that the folder gets. */
 static const reel_json *eval_entry(const reel_trainer *t)
 {
-    const reel_json *best = t->keeps_best && t->state.best_step > 0 ? reel_state_evaluation(&t->state, t->state.best_step) : NULL;
+    const reel_json *best =
+        t->keeps_best && t->state.best_step > 0 ? reel_state_evaluation(&t->state, t->state.best_step) : NULL;
     return best != NULL ? best : reel_state_evaluation(&t->state, t->state.step);
 }
 
@@ -157,9 +161,17 @@ reel_status reel_trainer_result(const reel_trainer *t, reel_train_result **out, 
     const reel_json *entry = eval_entry(t);
     if (entry != NULL)
         best = reel_json_number(reel_json_get(entry, "eval_accuracy"));
-    r->shown = (reel_train_result){.steps = t->state.step, .train_loss = train_loss(&t->state), .seconds = reel_now() - t->began,
-        .wait_share = e.wait_share, .checkpoint_share = e.checkpoint_share, .best_accuracy = best, .output_dir = r->dir,
-        .best_checkpoint = r->best, .last_checkpoint = r->last, .skipped = t->state.n_skips, .peak_memory = e.peak_memory};
+    r->shown = (reel_train_result){.steps = t->state.step,
+                                   .train_loss = train_loss(&t->state),
+                                   .seconds = reel_now() - t->began,
+                                   .wait_share = e.wait_share,
+                                   .checkpoint_share = e.checkpoint_share,
+                                   .best_accuracy = best,
+                                   .output_dir = r->dir,
+                                   .best_checkpoint = r->best,
+                                   .last_checkpoint = r->last,
+                                   .skipped = t->state.n_skips,
+                                   .peak_memory = e.peak_memory};
     *out = &r->shown;
     return REEL_OK;
 }

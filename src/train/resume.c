@@ -61,7 +61,10 @@ static reel_status find_newest(reel_context *ctx, const char *dir, char **path, 
     }
     reel_checkpoints_free(&all);
     if (status == REEL_OK && *path == NULL)
-        status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s holds no whole checkpoint to go on from. Start a new run without --resume_from_checkpoint.", dir);
+        status = reel_fail(err, REEL_ERR_NOT_FOUND,
+                           "%s holds no whole checkpoint to go on from. Start a new run without "
+                           "--resume_from_checkpoint.",
+                           dir);
     return status;
 }
 
@@ -105,7 +108,9 @@ reel_status reel_resume_find(reel_context *ctx, const char *option, const char *
     if (*dir == NULL)
         status = reel_fail_nomem(err, option);
     else if (*output_dir != '\0' && !is_same_folder(*dir, output_dir))
-        status = reel_fail(err, REEL_ERR_ARG, "--output_dir %s is not the folder of the run that %s belongs to (%s). Leave --output_dir out.",
+        status = reel_fail(err, REEL_ERR_ARG,
+                           "--output_dir %s is not the folder of the run that %s belongs to (%s). Leave --output_dir "
+                           "out.",
                            output_dir, *path, *dir);
 done:
     if (status != REEL_OK) {
@@ -166,10 +171,12 @@ reel_json *reel_about_make(reel_context *ctx, reel_json *options_taken, const re
     char hex[65];
     reel_json *about = reel_json_object(), *data = reel_json_object();
     bool ok = about != NULL && data != NULL && options_taken != NULL && listing_hash(ds, train, val, hex) &&
-        reel_json_set_string(data, "sha256", hex) && reel_json_set_int(data, "train", split_size(ds, train)) &&
-        reel_json_set_int(data, "val", split_size(ds, val)) && reel_json_set_int(data, "classes", (int64_t)ds->n_classes) &&
-        reel_json_set_string(about, "isa", reel_context_isa(ctx)) && reel_json_set_int(about, "threads", reel_context_threads(ctx)) &&
-        reel_json_set_string(about, "reel", reel_version());
+              reel_json_set_string(data, "sha256", hex) && reel_json_set_int(data, "train", split_size(ds, train)) &&
+              reel_json_set_int(data, "val", split_size(ds, val)) &&
+              reel_json_set_int(data, "classes", (int64_t)ds->n_classes) &&
+              reel_json_set_string(about, "isa", reel_context_isa(ctx)) &&
+              reel_json_set_int(about, "threads", reel_context_threads(ctx)) &&
+              reel_json_set_string(about, "reel", reel_version());
     if (ok) {
         ok = reel_json_set(about, "data", data);
         data = NULL;
@@ -192,7 +199,8 @@ static void data_text(const reel_json *data, char out[128])
     reel_json_integer(reel_json_get(data, "train"), &train);
     reel_json_integer(reel_json_get(data, "val"), &val);
     reel_json_integer(reel_json_get(data, "classes"), &classes);
-    snprintf(out, 128, "%lld train and %lld val videos in %lld classes", (long long)train, (long long)val, (long long)classes);
+    snprintf(out, 128, "%lld train and %lld val videos in %lld classes", (long long)train, (long long)val,
+             (long long)classes);
 }
 
 /* "8" or "avx2": a number or text of both; true where they differ. */
@@ -210,20 +218,26 @@ static bool differs(const reel_json *a, const reel_json *b, char x[64], char y[6
     return strcmp(x, y) != 0;
 }
 
-reel_status reel_about_compare(reel_context *ctx, const reel_json *now, const reel_json *then, const char *where, reel_error *err)
+reel_status reel_about_compare(reel_context *ctx, const reel_json *now, const reel_json *then, const char *where,
+                               reel_error *err)
 {
-    static const char *const machine[][2] = {{"threads", "threads"}, {"isa", "instruction set"}, {"reel", "version of reel"}};
+    static const char *const machine[][2] = {{"threads", "threads"},
+                                             {"isa", "instruction set"},
+                                             {"reel", "version of reel"}};
     char x[128], y[128];
     const reel_json *data_now = reel_json_get(now, "data"), *data_then = reel_json_get(then, "data");
     if (differs(reel_json_get(data_now, "sha256"), reel_json_get(data_then, "sha256"), x, y)) {
         data_text(data_now, x);
         data_text(data_then, y);
-        return reel_fail(err, REEL_ERR_MISMATCH, "the data differ from those of %s: %s here, %s there%s. A run goes on with the data that it "
-                         "began with.", where, x, y, strcmp(x, y) == 0 ? ", but with other names, labels or file sizes" : "");
+        return reel_fail(err, REEL_ERR_MISMATCH,
+                         "the data differ from those of %s: %s here, %s there%s. A run goes on with the data that it "
+                         "began with.",
+                         where, x, y, strcmp(x, y) == 0 ? ", but with other names, labels or file sizes" : "");
     }
     for (size_t i = 0; i < sizeof machine / sizeof *machine; i++)
         if (differs(reel_json_get(now, machine[i][0]), reel_json_get(then, machine[i][0]), x, y))
-            reel_log(ctx, REEL_LOG_WARNING, "warning", "%s: %s here, %s in %s; the run goes on, its last digits may differ",
-                     machine[i][1], x, y, where);
+            reel_log(ctx, REEL_LOG_WARNING, "warning",
+                     "%s: %s here, %s in %s; the run goes on, its last digits may differ", machine[i][1], x, y,
+                     where);
     return REEL_OK;
 }

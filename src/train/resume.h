@@ -9,8 +9,9 @@
 /* Is --resume_from_checkpoint given ("" and false are not)? */
 bool reel_resume_wanted(const char *option);
 
-/* The checkpoint: the newest whole one of a folder (option true, or the folder of a run named), or the one named. A damaged
- * one of `true` is passed over with a warning. *path and *dir (its parent, the run's folder) are to be freed. */
+/* The checkpoint: the newest whole one of a folder (option true, or the folder of a run named), or the one named. A
+ * damaged one of `true` is passed over with a warning. *path and *dir (its parent, the run's folder) are to be freed.
+ */
 reel_status reel_resume_find(reel_context *ctx, const char *option, const char *output_dir, char **path, char **dir,
                              reel_error *err);
 
@@ -18,6 +19,7 @@ reel_status reel_resume_find(reel_context *ctx, const char *option, const char *
 reel_json *reel_about_make(reel_context *ctx, reel_json *options_taken, const reel_dataset *ds, int train, int val);
 
 /* Data that differ are refused, with both figures; another machine is warned about. */
-reel_status reel_about_compare(reel_context *ctx, const reel_json *now, const reel_json *then, const char *where, reel_error *err);
+reel_status reel_about_compare(reel_context *ctx, const reel_json *now, const reel_json *then, const char *where,
+                               reel_error *err);
 
 #endif

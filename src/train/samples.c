@@ -21,7 +21,8 @@ static reel_status packed_open(reel_dataset *ds, reel_samples *out, reel_error *
         int64_t label;
         memcpy(&label, labels->data + i * sizeof label, sizeof label);
         if (label < 0 || (uint64_t)label >= ds->n_classes)
-            return reel_fail(err, REEL_ERR_FORMAT, "%s: label %lld of row %zu is outside the %zu classes that it names", ds->path,
+            return reel_fail(err, REEL_ERR_FORMAT,
+                             "%s: label %lld of row %zu is outside the %zu classes that it names", ds->path,
                              (long long)label, i, ds->n_classes);
         out->plan[i] = (reel_plan){.row = i, .label = (int)label};
     }
@@ -45,8 +46,8 @@ static int clips_of(reel_context *ctx, reel_item *item, const reel_sampling *s)
 
 static const reel_frames_mode modes[] = {REEL_FRAMES_RANDOM, REEL_FRAMES_WINDOW, REEL_FRAMES_VIEW};
 
-static reel_status add_video(reel_samples *out, size_t *capacity, const reel_item *item, int clips, const reel_sampling *s,
-                             reel_error *err)
+static reel_status add_video(reel_samples *out, size_t *capacity, const reel_item *item, int clips,
+                             const reel_sampling *s, reel_error *err)
 {
     int crops = s->sampler == REEL_SAMPLER_VIEWS ? s->crops : 1;
     for (int c = 0; c < clips; c++)
@@ -56,8 +57,14 @@ static reel_status add_video(reel_samples *out, size_t *capacity, const reel_ite
             out->plan = plans;
             if (!room)
                 return reel_fail_nomem(err, item->shown);
-            out->plan[out->n++] = (reel_plan){.item = item, .label = item->label, .mode = modes[s->sampler],
-                                              .seconds = s->seconds, .clip = c, .clips = clips, .crop = k, .crops = crops};
+            out->plan[out->n++] = (reel_plan){.item = item,
+                                              .label = item->label,
+                                              .mode = modes[s->sampler],
+                                              .seconds = s->seconds,
+                                              .clip = c,
+                                              .clips = clips,
+                                              .crop = k,
+                                              .crops = crops};
         }
     return REEL_OK;
 }

@@ -22,8 +22,8 @@ typedef struct reel_sampling {
     bool autorotate;
 } reel_sampling;
 
-/* The samples of a split (place in ds->splits; a packed file has one, whatever `split` says). UNIFORM opens each video that
- * was not measured yet; one that cannot be opened keeps one plan, so that carrying it out tells why. */
+/* The samples of a split (place in ds->splits; a packed file has one, whatever `split` says). UNIFORM opens each
+ * video that was not measured yet; one that cannot be opened keeps one plan, so that carrying it out tells why. */
 reel_status reel_samples_open(reel_context *ctx, reel_dataset *ds, int split, const reel_sampling *sampling,
                               reel_samples *out, reel_error *err);
 void reel_samples_free(reel_samples *s);

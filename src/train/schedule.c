@@ -137,7 +137,8 @@ static reel_status setting_read(reel_schedule *s, const struct row *row, const c
             continue;
         double v = reel_json_is_number(value) ? reel_json_number(value) : NAN;
         if (!(v >= o->min && v <= o->max))
-            return reel_fail(err, REEL_ERR_ARG, "--lr_scheduler_kwargs: %s is not a number from %g to %g", name, o->min, o->max);
+            return reel_fail(err, REEL_ERR_ARG, "--lr_scheduler_kwargs: %s is not a number from %g to %g", name,
+                             o->min, o->max);
         setting_store(s, name, v);
         return REEL_OK;
     }
@@ -175,13 +176,16 @@ reel_status reel_schedule_open(const char *type, const char *kwargs, double lr, 
         if (status != REEL_OK)
             return status;
         if ((row->takes & MIN_LR) && s.min_rate < 0)
-            return reel_fail(err, REEL_ERR_ARG, "the schedule %s needs --lr_scheduler_kwargs with min_lr or min_lr_rate", type);
+            return reel_fail(err, REEL_ERR_ARG,
+                             "the schedule %s needs --lr_scheduler_kwargs with min_lr or min_lr_rate", type);
         if ((row->takes & LR_END) && lr > 0 && s.lr_end >= lr)
-            return reel_fail(err, REEL_ERR_ARG, "--lr_scheduler_kwargs: lr_end %g is not below the learning rate %g", s.lr_end, lr);
+            return reel_fail(err, REEL_ERR_ARG, "--lr_scheduler_kwargs: lr_end %g is not below the learning rate %g",
+                             s.lr_end, lr);
         *out = s;
         return REEL_OK;
     }
-    return reel_fail(err, REEL_ERR_UNSUPPORTED, "--lr_scheduler_type %s is not done by this version; linear and cosine are", type);
+    return reel_fail(err, REEL_ERR_UNSUPPORTED,
+                     "--lr_scheduler_type %s is not done by this version; linear and cosine are", type);
 }
 
 double reel_schedule_lr(const reel_schedule *s, int64_t done)

@@ -19,7 +19,8 @@ reel_status reel_schedule_open(const char *type, const char *kwargs, double lr, 
 /* Learning rate of the step after `done` steps. */
 double reel_schedule_lr(const reel_schedule *s, int64_t done);
 
-/* Steps that warm up: `steps` >= 1 as they are (cut to a whole number), below 1 a part of the total; -1: `ratio` of it. */
+/* Steps that warm up: `steps` >= 1 as they are (cut to a whole number), below 1 a part of the total; -1: `ratio` of
+ * it. */
 int64_t reel_warmup_steps(double steps, double ratio, int64_t total);
 
 #endif

@@ -15,7 +15,8 @@ static reel_status batch_score(reel_scoring *s, const reel_batch *batch, float *
     reel_status status = REEL_OK;
     for (size_t at = 0; at < batch->n && status == REEL_OK; at += s->run_batch) {
         size_t n = batch->n - at < s->run_batch ? batch->n - at : s->run_batch;
-        status = reel_run_forward(s->run, batch->pixels + at * s->loader.clip_floats, n, logits + at * s->labels, NULL, err);
+        status = reel_run_forward(s->run, batch->pixels + at * s->loader.clip_floats, n, logits + at * s->labels,
+                                  NULL, err);
     }
     for (size_t i = 0; i < batch->n && status == REEL_OK; i++)
         status = s->scored(plan_at(s, batch->plan[i]), logits + i * s->labels, s->user, err);
@@ -75,9 +76,10 @@ reel_status reel_packed_check(const reel_dataset *ds, const reel_config *c, reel
             return REEL_OK;
     }
     reel_shape_text(&shape, want, sizeof want);
-    return reel_fail(err, REEL_ERR_MISMATCH, "%s: pixel_values is %s%s, the model takes float32 %s; pack it for this model with "
-                     "reel data pack --model", ds->path, have,
-                     pixels != NULL && pixels->dtype != REEL_F32 ? " of another type" : "", want);
+    return reel_fail(err, REEL_ERR_MISMATCH,
+                     "%s: pixel_values is %s%s, the model takes float32 %s; pack it for this model with "
+                     "reel data pack --model",
+                     ds->path, have, pixels != NULL && pixels->dtype != REEL_F32 ? " of another type" : "", want);
 }
 
 const char *reel_reason_short(const char *reason, const char *path)

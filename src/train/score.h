@@ -1,4 +1,5 @@
-/* Clips through the model: loader, forward, one callback a clip. Evaluation while training and `reel evaluate` are this. */
+/* Clips through the model: loader, forward, one callback a clip. Evaluation while training and `reel evaluate` are
+ * this. */
 #ifndef REEL_TRAIN_SCORE_H
 #define REEL_TRAIN_SCORE_H
 

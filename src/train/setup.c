@@ -100,8 +100,9 @@ static reel_status data_open(reel_trainer *t, reel_error *err)
         goto done;
     }
     if (ds->n_classes < 2) {
-        status = reel_fail(err, REEL_ERR_MISMATCH, "%s has %s%s; telling classes apart takes at least two", ds->path,
-                           ds->n_classes == 1 ? "only one class: " : "no class", ds->n_classes == 1 ? ds->classes[0] : "");
+        status =
+            reel_fail(err, REEL_ERR_MISMATCH, "%s has %s%s; telling classes apart takes at least two", ds->path,
+                      ds->n_classes == 1 ? "only one class: " : "no class", ds->n_classes == 1 ? ds->classes[0] : "");
         goto done;
     }
     now = reel_about_make(t->ctx, reel_options_json(t->args), ds, t->train_split, t->val_split);
@@ -138,7 +139,11 @@ static reel_status model_open(reel_trainer *t, reel_error *err)
     }
     if (status != REEL_OK)
         goto done;
-    reel_told_model(t->ctx, t->model, t->resume_path != NULL ? t->resume_path : *t->o->from_config ? t->o->from_config : t->o->model, &report);
+    reel_told_model(t->ctx, t->model,
+                    t->resume_path != NULL ? t->resume_path
+                    : *t->o->from_config   ? t->o->from_config
+                                           : t->o->model,
+                    &report);
     const reel_config *c = &t->model->config;
     const char *problem = reel_json_string(reel_json_get(c->json, "problem_type"));
     if (problem != NULL && strcmp(problem, "single_label_classification") != 0) {
@@ -149,8 +154,11 @@ static reel_status model_open(reel_trainer *t, reel_error *err)
     t->clip_floats = (size_t)c->frames * (size_t)c->channels * (size_t)c->height * (size_t)c->width;
     t->clip_seconds = t->o->clip_duration > 0 ? t->o->clip_duration : c->frames * t->o->sample_rate / t->o->fps;
     reel_pixel_kernels_select(&t->kernels, t->ctx->cpu_flags);
-    t->eval_transform = (reel_transform){.kind = REEL_TRANSFORM_EVAL, .processor = &t->model->processor, .height = c->height,
-                                         .width = c->width, .kernels = &t->kernels};
+    t->eval_transform = (reel_transform){.kind = REEL_TRANSFORM_EVAL,
+                                         .processor = &t->model->processor,
+                                         .height = c->height,
+                                         .width = c->width,
+                                         .kernels = &t->kernels};
     t->train_transform = t->eval_transform;
     if (strcmp(t->o->train_transform, "train") == 0)
         t->train_transform.kind = REEL_TRANSFORM_TRAIN;
@@ -188,7 +196,8 @@ static reel_status samples_open(reel_trainer *t, reel_error *err)
         sampling.sampler = REEL_SAMPLER_UNIFORM;
         REEL_TRY(reel_samples_open(t->ctx, t->data, t->val_split, &sampling, &t->val, err));
     } else if (t->evaluates)
-        reel_log(t->ctx, REEL_LOG_NOTE, "data", "no split called val: nothing is evaluated while training, and the result is the last model");
+        reel_log(t->ctx, REEL_LOG_NOTE, "data",
+                 "no split called val: nothing is evaluated while training, and the result is the last model");
     t->evaluates = t->evaluates && t->val.n > 0;
 done:
     return status;
@@ -199,7 +208,8 @@ static void best_plan(reel_trainer *t)
     static const char *const metrics[] = {"eval_accuracy", "eval_video_accuracy", "eval_loss"};
     t->metric = metrics[0];
     for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++)
-        if (strcmp(t->o->metric_for_best_model, metrics[i]) == 0 || strcmp(t->o->metric_for_best_model, metrics[i] + strlen("eval_")) == 0)
+        if (strcmp(t->o->metric_for_best_model, metrics[i]) == 0 ||
+            strcmp(t->o->metric_for_best_model, metrics[i] + strlen("eval_")) == 0)
             t->metric = metrics[i];
     t->greater = t->o->greater_is_better;
     t->saves_best = strcmp(t->o->save_strategy, "best") == 0;
@@ -213,17 +223,21 @@ static reel_status steps_plan(reel_trainer *t, reel_error *err)
     int64_t batch = o->per_device_train_batch_size, n = (int64_t)t->train.n, accumulate = o->gradient_accumulation_steps;
     t->batches = o->dataloader_drop_last ? n / batch : (n + batch - 1) / batch;
     if (t->batches == 0)
-        return reel_fail(err, REEL_ERR_ARG, "%lld clips do not fill one batch of %lld, and --dataloader_drop_last leaves the rest out",
+        return reel_fail(err, REEL_ERR_ARG,
+                         "%lld clips do not fill one batch of %lld, and --dataloader_drop_last leaves the rest out",
                          (long long)n, (long long)batch);
     t->group = batch * accumulate;
     t->updates_per_epoch = (t->batches + accumulate - 1) / accumulate;
     double wanted = ceil(o->num_train_epochs * (double)t->updates_per_epoch);
     int64_t total = o->max_steps > 0 ? o->max_steps : wanted < 1e15 ? (int64_t)wanted : (int64_t)1e15;
     s->max_steps = total;
-    s->epochs = o->max_steps > 0 ? (total + t->updates_per_epoch - 1) / t->updates_per_epoch : (int64_t)ceil(o->num_train_epochs);
+    s->epochs = o->max_steps > 0 ? (total + t->updates_per_epoch - 1) / t->updates_per_epoch
+                                 : (int64_t)ceil(o->num_train_epochs);
     s->batch = batch;
     s->logging_steps = steps_of(o->logging_steps, total);
-    s->eval_steps = o->eval_steps > 0 ? steps_of(o->eval_steps, total) : strcmp(o->eval_strategy, "steps") == 0 ? s->logging_steps : 500;
+    s->eval_steps = o->eval_steps > 0                        ? steps_of(o->eval_steps, total)
+                    : strcmp(o->eval_strategy, "steps") == 0 ? s->logging_steps
+                                                             : 500;
     s->save_steps = steps_of(o->save_steps, total);
     if (s->logging_steps < 1 || s->eval_steps < 1)
         return reel_fail(err, REEL_ERR_ARG, "--logging_steps and --eval_steps must be above 0");
@@ -238,8 +252,9 @@ static void batch_advice(const reel_trainer *t, uint64_t others, char *out, size
     snprintf(out, size, "A smaller model or fewer --num_frames would fit.");
     for (int64_t b = t->o->per_device_train_batch_size / 2; b >= 1; b /= 2)
         if (reel_run_plan(t->model, (size_t)b, REEL_RUN_TRAIN, &bytes, NULL) == REEL_OK && bytes + others <= room) {
-            snprintf(out, size, "--per_device_train_batch_size %lld --gradient_accumulation_steps %lld needs %.1f GB.", (long long)b,
-                     (long long)(t->group / b), (double)(bytes + others) / 1e9);
+            snprintf(out, size,
+                     "--per_device_train_batch_size %lld --gradient_accumulation_steps %lld needs %.1f GB.",
+                     (long long)b, (long long)(t->group / b), (double)(bytes + others) / 1e9);
             return;
         }
 }
@@ -258,7 +273,8 @@ static reel_status memory_plan(reel_trainer *t, reel_error *err)
     /* evaluating by steps, the clips of both loaders are in flight */
     if (t->evaluates && (!reel_mul(&eval_frames, clip, (size_t)t->o->per_device_eval_batch_size * (AHEAD + 1)) ||
                          !reel_add(&frames, frames, eval_frames))) {
-        status = reel_fail(err, REEL_ERR_LIMIT, "batches of %lld clips are more than any memory", (long long)t->o->per_device_eval_batch_size);
+        status = reel_fail(err, REEL_ERR_LIMIT, "batches of %lld clips are more than any memory",
+                           (long long)t->o->per_device_eval_batch_size);
         goto done;
     }
     batch_advice(t, frames, advice, sizeof advice);
@@ -267,8 +283,9 @@ static reel_status memory_plan(reel_trainer *t, reel_error *err)
     char epochs[32] = "";
     if (t->o->max_steps <= 0)
         snprintf(epochs, sizeof epochs, "%g epochs, ", t->o->num_train_epochs);
-    reel_log(t->ctx, REEL_LOG_NOTE, "plan", "%s%lld steps of %lld clips; memory %.1f of %.1f GB", epochs, (long long)t->state.max_steps,
-             (long long)t->group, (double)(device + frames + t->model->params.floats * sizeof(float)) / 1e9, (double)room / 1e9);
+    reel_log(t->ctx, REEL_LOG_NOTE, "plan", "%s%lld steps of %lld clips; memory %.1f of %.1f GB", epochs,
+             (long long)t->state.max_steps, (long long)t->group,
+             (double)(device + frames + t->model->params.floats * sizeof(float)) / 1e9, (double)room / 1e9);
 done:
     return status;
 }
@@ -282,12 +299,14 @@ static reel_status run_open(reel_trainer *t, reel_error *err)
     int64_t updates;
     REEL_TRY(reel_moments_read(t->run, &t->model->params, &updates, t->model->weights, t->resume_path, err));
     if (updates != t->state.updates) {
-        status = reel_fail(err, REEL_ERR_FORMAT, "%s: " REEL_MOMENTS_NAME " and " REEL_STATE_NAME " are of different steps; the checkpoint is damaged",
+        status = reel_fail(err, REEL_ERR_FORMAT,
+                           "%s: " REEL_MOMENTS_NAME " and " REEL_STATE_NAME " are of different steps; the checkpoint "
+                                                                            "is damaged",
                            t->resume_path);
         goto done;
     }
-    reel_log(t->ctx, REEL_LOG_NOTE, "resume", "going on from %s, step %lld of %lld", t->resume_path, (long long)t->state.step,
-             (long long)t->state.max_steps);
+    reel_log(t->ctx, REEL_LOG_NOTE, "resume", "going on from %s, step %lld of %lld", t->resume_path,
+             (long long)t->state.step, (long long)t->state.max_steps);
 done:
     return status;
 }

@@ -10,7 +10,11 @@
 
 reel_status reel_state_init(reel_state *s, reel_error *err)
 {
-    *s = (reel_state){.grad_norm = NAN, .learning_rate = NAN, .eval_steps = 500, .save_steps = 500, .stage = REEL_STAGE_DONE};
+    *s = (reel_state){.grad_norm = NAN,
+                      .learning_rate = NAN,
+                      .eval_steps = 500,
+                      .save_steps = 500,
+                      .stage = REEL_STAGE_DONE};
     s->log_history = reel_json_array();
     return s->log_history == NULL ? reel_fail_nomem(err, "the state of a run") : REEL_OK;
 }
@@ -40,7 +44,8 @@ const reel_json *reel_state_evaluation(const reel_state *s, int64_t step)
     for (size_t i = reel_json_size(s->log_history); i > 0; i--) {
         const reel_json *entry = reel_json_at(s->log_history, i - 1);
         int64_t at;
-        if (reel_json_get(entry, "eval_runtime") != NULL && reel_json_integer(reel_json_get(entry, "step"), &at) && at == step)
+        if (reel_json_get(entry, "eval_runtime") != NULL && reel_json_integer(reel_json_get(entry, "step"), &at) &&
+            at == step)
             return entry;
     }
     return NULL;
@@ -87,7 +92,8 @@ reel_status reel_skips_write(const reel_state *s, const char *dir, reel_error *e
     return status;
 }
 
-reel_status reel_json_write(const char *dir, const char *name, const reel_json *json, int indent, const char *end, reel_error *err)
+reel_status reel_json_write(const char *dir, const char *name, const reel_json *json, int indent, const char *end,
+                            reel_error *err)
 {
     reel_text t = {0};
     char *text = reel_json_dump(json, indent, REEL_JSON_SORTED), *path = reel_path_join(dir, name);

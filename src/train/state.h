@@ -69,6 +69,7 @@ reel_status reel_state_write(const reel_state *s, const char *dir, const reel_js
 reel_status reel_state_read(reel_state *s, const char *dir, reel_json **about, reel_error *err);
 
 /* A JSON file: indented text, keys sorted, `end` behind. */
-reel_status reel_json_write(const char *dir, const char *name, const reel_json *json, int indent, const char *end, reel_error *err);
+reel_status reel_json_write(const char *dir, const char *name, const reel_json *json, int indent, const char *end,
+                            reel_error *err);
 
 #endif

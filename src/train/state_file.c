@@ -112,7 +112,8 @@ reel_status reel_state_write(const reel_state *s, const char *dir, const reel_js
 
 static reel_status fail_field(const char *path, const char *key, reel_error *err)
 {
-    return reel_fail(err, REEL_ERR_FORMAT, "%s: %s is missing or not what it should be; the checkpoint is damaged", path, key);
+    return reel_fail(err, REEL_ERR_FORMAT, "%s: %s is missing or not what it should be; the checkpoint is damaged",
+                     path, key);
 }
 
 static bool read_int(const reel_json *j, const char *key, int64_t *out)
@@ -194,7 +195,8 @@ static reel_status state_fields(reel_state *s, const reel_json *j, const char *p
         if (!read_int(j, whole[i].key, whole[i].out))
             return fail_field(path, whole[i].key, err);
     if (version != STATE_VERSION)
-        return reel_fail(err, REEL_ERR_UNSUPPORTED, "%s is of another version of reel, which this one does not continue", path);
+        return reel_fail(err, REEL_ERR_UNSUPPORTED,
+                         "%s is of another version of reel, which this one does not continue", path);
     if (stage > REEL_STAGE_DONE)
         return fail_field(path, "stage", err);
     if (!read_number(j, "loss_sum", &sum))

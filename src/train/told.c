@@ -75,9 +75,11 @@ static void report_told(reel_context *ctx, const reel_load_report *r)
         reel_log(ctx, REEL_LOG_NOTE, "model", "%s", t.s);
     reel_text_free(&t);
     if (r->labels_replaced)
-        reel_log(ctx, REEL_LOG_NOTE, "model", "the classifier is new: the checkpoint knows another number of labels than the data");
+        reel_log(ctx, REEL_LOG_NOTE, "model",
+                 "the classifier is new: the checkpoint knows another number of labels than the data");
     else if (r->names_differ)
-        reel_log(ctx, REEL_LOG_WARNING, "warning", "the checkpoint's classifier is kept, though its labels have other names than the data's classes");
+        reel_log(ctx, REEL_LOG_WARNING, "warning",
+                 "the checkpoint's classifier is kept, though its labels have other names than the data's classes");
 }
 
 void reel_told_model(reel_context *ctx, const reel_model *model, const char *source, const reel_load_report *report)
@@ -87,5 +89,6 @@ void reel_told_model(reel_context *ctx, const reel_model *model, const char *sou
     reel_log(ctx, REEL_LOG_NOTE, "model", "%s: %s", source, text);
     report_told(ctx, report);
     if (!model->processor.from_file)
-        reel_log(ctx, REEL_LOG_NOTE, "model", "no processor file: mean and std are those of its class, and are written beside the model");
+        reel_log(ctx, REEL_LOG_NOTE, "model",
+                 "no processor file: mean and std are those of its class, and are written beside the model");
 }

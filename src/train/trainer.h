@@ -62,7 +62,8 @@ typedef struct reel_trainer {
     int64_t clips_here;
 } reel_trainer;
 
-/* setup.c: options, data, model, memory, output folder, run; everything that can be refused is refused before it writes. */
+/* setup.c: options, data, model, memory, output folder, run; everything that can be refused is refused before it
+ * writes. */
 reel_status reel_trainer_open(reel_trainer *t, const reel_args *args, reel_error *err);
 void reel_trainer_close(reel_trainer *t);
 
@@ -85,6 +86,7 @@ reel_status reel_trainer_result(const reel_trainer *t, reel_train_result **out, 
 reel_event reel_event_make(const reel_trainer *t, reel_event_kind kind);
 void reel_trainer_tell(reel_trainer *t, const reel_event *event);
 /* A video that cannot be read: remembered, told once. */
-reel_status reel_trainer_skip(reel_trainer *t, const reel_samples *s, const reel_plan *plan, const char *reason, reel_error *err);
+reel_status reel_trainer_skip(reel_trainer *t, const reel_samples *s, const reel_plan *plan, const char *reason,
+                              reel_error *err);
 
 #endif

@@ -16,8 +16,9 @@ static void run(const char *out, const char *const *more)
 {
     reel_error err;
     reel_train_result *result;
-    const char *pairs[64] = {"model", in("model"), "data", in("data"), "output_dir", in(out), "per_device_train_batch_size", "2",
-                             "num_train_epochs", "3", "learning_rate", "0.004"};
+    const char *pairs[64] = {
+        "model", in("model"),        "data", in("data"),      "output_dir", in(out), "per_device_train_batch_size",
+        "2",     "num_train_epochs", "3",    "learning_rate", "0.004"};
     size_t n = 12;
     for (; *more != NULL; more++)
         pairs[n++] = *more;
@@ -70,7 +71,8 @@ static const reel_json *best_of(const reel_json *state, const char *metric, doub
         if (reel_json_get(entry, metric) == NULL)
             continue;
         (*n)++;
-        if (best == NULL || sign * reel_json_number(reel_json_get(entry, metric)) > sign * reel_json_number(reel_json_get(best, metric)))
+        if (best == NULL || sign * reel_json_number(reel_json_get(entry, metric)) >
+                                sign * reel_json_number(reel_json_get(best, metric)))
             best = entry;
     }
     return best;
@@ -110,7 +112,8 @@ static void the_best_by_loss_is_the_result(void **state)
 static void the_best_by_accuracy_is_the_result(void **state)
 {
     (void)state;
-    run("accuracy", (const char *const[]){"eval_strategy", "steps", "save_strategy", "steps", "eval_steps", "2", "save_steps", "2", NULL});
+    run("accuracy", (const char *const[]){"eval_strategy", "steps", "save_strategy", "steps", "eval_steps", "2",
+                                          "save_steps", "2", NULL});
     check_best("accuracy", "eval_accuracy", 1, 5);  /* 2, 4, 6, 8 and the end */
     assert_int_equal(tiny_count(in("accuracy"), "checkpoint-"), 5);
 }
@@ -140,7 +143,8 @@ static void save_strategy_best(void **state)
 static void the_last_is_the_result_where_asked(void **state)
 {
     (void)state;
-    run("last", (const char *const[]){"load_best_model_at_end", "false", "eval_on_start", "true", "save_only_model", "true", NULL});
+    run("last", (const char *const[]){"load_best_model_at_end", "false", "eval_on_start", "true", "save_only_model",
+                                      "true", NULL});
     assert_true(tiny_same_file(in("last/model.safetensors"), in("last/checkpoint-9/model.safetensors")));
     assert_false(reel_exists(in("last/checkpoint-9/optimizer.safetensors")));
     reel_json *json = state_of("last");
@@ -150,7 +154,9 @@ static void the_last_is_the_result_where_asked(void **state)
     reel_json_free(json);
     reel_error err;
     reel_train_result *result;
-    assert_int_equal(tiny_train(ctx, NULL, NULL, &result, &err, "resume_from_checkpoint", in("last/checkpoint-6"), NULL), REEL_ERR_NOT_FOUND);
+    assert_int_equal(
+        tiny_train(ctx, NULL, NULL, &result, &err, "resume_from_checkpoint", in("last/checkpoint-6"), NULL),
+        REEL_ERR_NOT_FOUND);
     assert_non_null(strstr(err.message, "optimizer.safetensors"));
 }
 
@@ -169,8 +175,10 @@ static void a_best_that_is_lost_is_told(void **state)
     tiny_log log;
     reel_train_result *result;
     tiny_listen(ctx, &log);
-    tiny_ok(tiny_train(ctx, lose_the_best, NULL, &result, &err, "model", in("model"), "data", in("data"), "output_dir", in("lost"),
-                       "per_device_train_batch_size", "2", "num_train_epochs", "3", "learning_rate", "0", NULL), &err);
+    tiny_ok(tiny_train(ctx, lose_the_best, NULL, &result, &err, "model", in("model"), "data", in("data"),
+                       "output_dir", in("lost"), "per_device_train_batch_size", "2", "num_train_epochs", "3",
+                       "learning_rate", "0", NULL),
+            &err);
     reel_context_set_log(ctx, NULL, NULL);
     assert_null(result->best_checkpoint);
     reel_train_result_close(&result);

@@ -1,5 +1,5 @@
-/* Every call of one save fails, once and for good: the run ends with a message that names the file, what was saved before is
- * intact, nothing half written is left, and the next run goes on to the same end. */
+/* Every call of one save fails, once and for good: the run ends with a message that names the file, what was saved
+ * before is intact, nothing half written is left, and the next run goes on to the same end. */
 #include "tiny.h"
 
 #include <errno.h>
@@ -100,10 +100,11 @@ static bool stop_at_two(const reel_event *event, void *user)
 static reel_status begin(const char *name, reel_event_fn fn, reel_error *err)
 {
     reel_train_result *result;
-    reel_status status = tiny_train(ctx, fn, NULL, &result, err, "model", tiny_path(dir, "model"), "data", tiny_path(dir, "packed.safetensors"),
-                                    "output_dir", tiny_path(dir, "%s", name), "per_device_train_batch_size", "4", "max_steps", "4",
-                                    "learning_rate", "0.002", "eval_strategy", "no", "load_best_model_at_end", "false",
-                                    "save_strategy", "steps", "save_steps", "1", "save_total_limit", "2", NULL);
+    reel_status status = tiny_train(ctx, fn, NULL, &result, err, "model", tiny_path(dir, "model"), "data",
+                                    tiny_path(dir, "packed.safetensors"), "output_dir", tiny_path(dir, "%s", name),
+                                    "per_device_train_batch_size", "4", "max_steps", "4", "learning_rate", "0.002",
+                                    "eval_strategy", "no", "load_best_model_at_end", "false", "save_strategy",
+                                    "steps", "save_steps", "1", "save_total_limit", "2", NULL);
     reel_train_result_close(&result);
     return status;
 }
@@ -111,7 +112,8 @@ static reel_status begin(const char *name, reel_event_fn fn, reel_error *err)
 static reel_status go_on(const char *name, reel_event_fn fn, reel_error *err)
 {
     reel_train_result *result;
-    reel_status status = tiny_train(ctx, fn, NULL, &result, err, "resume_from_checkpoint", "true", "output_dir", tiny_path(dir, "%s", name), NULL);
+    reel_status status = tiny_train(ctx, fn, NULL, &result, err, "resume_from_checkpoint", "true", "output_dir",
+                                    tiny_path(dir, "%s", name), NULL);
     reel_train_result_close(&result);
     return status;
 }
@@ -190,7 +192,8 @@ static bool one(const char *where, fault_kind kind, long k, bool lasting)
     whole_or_absent(where, k);
     assert_int_equal(tiny_count(tiny_path(dir, "work"), ".trash"), 0);
     if (!tiny_same_file(tiny_path(dir, "whole/model.safetensors"), tiny_path(dir, "work/model.safetensors")) ||
-        !tiny_same_file(tiny_path(dir, "whole/checkpoint-4/optimizer.safetensors"), tiny_path(dir, "work/checkpoint-4/optimizer.safetensors")))
+        !tiny_same_file(tiny_path(dir, "whole/checkpoint-4/optimizer.safetensors"),
+                        tiny_path(dir, "work/checkpoint-4/optimizer.safetensors")))
         fail_msg("%s, call %ld: the run came to another end", where, k);
     return was_hit;
 }
@@ -227,7 +230,10 @@ static int limited_child(const char *folder)
     struct rlimit limit = {.rlim_cur = 30000, .rlim_max = 30000};
     setrlimit(RLIMIT_FSIZE, &limit);
     reel_status status = go_on("work", NULL, &err);
-    return status == REEL_ERR_IO && strstr(err.message, "safetensors") != NULL && strstr(err.message, "File too large") != NULL ? 0 : 1;
+    return status == REEL_ERR_IO && strstr(err.message, "safetensors") != NULL &&
+                   strstr(err.message, "File too large") != NULL
+               ? 0
+               : 1;
 }
 
 static void a_limit_of_file_sizes_stops_the_save_alone(void **state)
@@ -255,8 +261,10 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[0], "limited") == 0)
         return limited_child(argv[1]);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_call_fails_once), cmocka_unit_test(each_call_fails_from_then_on),
-        cmocka_unit_test(no_quota_short_writes_interruptions), cmocka_unit_test(a_limit_of_file_sizes_stops_the_save_alone),
+        cmocka_unit_test(each_call_fails_once),
+        cmocka_unit_test(each_call_fails_from_then_on),
+        cmocka_unit_test(no_quota_short_writes_interruptions),
+        cmocka_unit_test(a_limit_of_file_sizes_stops_the_save_alone),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

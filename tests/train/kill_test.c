@@ -1,5 +1,5 @@
-/* kill -9 at any moment of a run that saves at every step: each checkpoint is whole or absent, and the run that goes on ends
- * with the same bytes as one that was left alone. KILLS=100 for the long form. */
+/* kill -9 at any moment of a run that saves at every step: each checkpoint is whole or absent, and the run that goes
+ * on ends with the same bytes as one that was left alone. KILLS=100 for the long form. */
 #include "tiny.h"
 
 #include <errno.h>
@@ -20,10 +20,31 @@ static int child(const char *folder, const char *name)
 {
     reel_error err = {0};
     reel_train_result *result;
-    const char *pairs[] = {"model", tiny_path(folder, "model"), "data", tiny_path(folder, "packed.safetensors"), "output_dir",
-                           tiny_path(folder, "%s", name), "per_device_train_batch_size", "4", "num_train_epochs", "4",
-                           "learning_rate", "0.002", "eval_strategy", "no", "load_best_model_at_end", "false",
-                           "save_strategy", "steps", "save_steps", "1", "save_total_limit", "3", NULL, NULL, NULL};
+    const char *pairs[] = {"model",
+                           tiny_path(folder, "model"),
+                           "data",
+                           tiny_path(folder, "packed.safetensors"),
+                           "output_dir",
+                           tiny_path(folder, "%s", name),
+                           "per_device_train_batch_size",
+                           "4",
+                           "num_train_epochs",
+                           "4",
+                           "learning_rate",
+                           "0.002",
+                           "eval_strategy",
+                           "no",
+                           "load_best_model_at_end",
+                           "false",
+                           "save_strategy",
+                           "steps",
+                           "save_steps",
+                           "1",
+                           "save_total_limit",
+                           "3",
+                           NULL,
+                           NULL,
+                           NULL};
     reel_context *ctx = tiny_context();
     if (reel_is_dir(tiny_path(folder, "%s", name)) && tiny_count(tiny_path(folder, "%s", name), "checkpoint-") > 0) {
         pairs[22] = "resume_from_checkpoint";
@@ -94,7 +115,8 @@ static void all_whole(int kill)
 static void came_to_the_same_end(void)
 {
     assert_true(tiny_same_file(tiny_path(dir, "whole/model.safetensors"), tiny_path(dir, "run/model.safetensors")));
-    assert_true(tiny_same_file(tiny_path(dir, "whole/checkpoint-12/optimizer.safetensors"), tiny_path(dir, "run/checkpoint-12/optimizer.safetensors")));
+    assert_true(tiny_same_file(tiny_path(dir, "whole/checkpoint-12/optimizer.safetensors"),
+                               tiny_path(dir, "run/checkpoint-12/optimizer.safetensors")));
     assert_int_equal(tiny_count(tiny_path(dir, "run"), "."), 0);
     assert_int_equal(tiny_count(tiny_path(dir, "run"), "checkpoint-"), 3);
 }

@@ -1,5 +1,5 @@
-/* What a run must not do, and what it says instead: other people's files, two runs in one folder, bad data, stopping, numbers
- * that are none. */
+/* What a run must not do, and what it says instead: other people's files, two runs in one folder, bad data, stopping,
+ * numbers that are none. */
 #include "tiny.h"
 
 #include <math.h>
@@ -93,8 +93,9 @@ static void an_unfinished_run_is_not_replaced(void **state)
     (void)state;
     reel_error err;
     reel_train_result *result;
-    assert_int_equal(tiny_train(ctx, stop_at_first, NULL, &result, &err, "model", in("model"), "data", in("data"), "output_dir",
-                                in("unfinished"), "per_device_train_batch_size", "2", NULL), REEL_ERR_CANCELLED);
+    assert_int_equal(tiny_train(ctx, stop_at_first, NULL, &result, &err, "model", in("model"), "data", in("data"),
+                                "output_dir", in("unfinished"), "per_device_train_batch_size", "2", NULL),
+                     REEL_ERR_CANCELLED);
     reel_train_result_close(&result);
     refused(REEL_ERR_EXISTS, in("data"), in("unfinished"), NULL, "--resume_from_checkpoint");
     assert_true(reel_is_dir(in("unfinished/checkpoint-1")));
@@ -110,7 +111,9 @@ static void overwriting_removes_the_run_and_nothing_else(void **state)
     tiny_write(in("run/checkpoint-77"), "a file of that name");
     refused(REEL_ERR_EXISTS, in("data"), in("run"), overwrite, "checkpoint-77");
     unlink(in("run/checkpoint-77"));
-    tiny_ok(run(in("data"), in("run"), &err, (const char *const[]){"overwrite_output_dir", "true", "per_device_train_batch_size", "6", NULL}), &err);
+    tiny_ok(run(in("data"), in("run"), &err,
+                (const char *const[]){"overwrite_output_dir", "true", "per_device_train_batch_size", "6", NULL}),
+            &err);
     assert_true(reel_is_file(in("run/notes.txt")) && reel_is_dir(in("run/pictures")));
     tiny_ok(reel_dir_list(in("run"), &names, &err), &err);
     for (size_t i = 0; i < names.n; i++)
@@ -128,7 +131,9 @@ static void folders_of_others_are_left_alone(void **state)
     snprintf(command, sizeof command, "cp -r '%s/model' '%s/model2'", dir, dir);
     assert_int_equal(system(command), 0);
     refused(REEL_ERR_EXISTS, in("data"), in("model2"), overwrite, "does not come from a training run");
-    refused(REEL_ERR_EXISTS, in("data"), in("run"), (const char *const[]){"overwrite_output_dir", "true", "model", in("run"), NULL}, "the model that the run starts from");
+    refused(REEL_ERR_EXISTS, in("data"), in("run"),
+            (const char *const[]){"overwrite_output_dir", "true", "model", in("run"), NULL},
+            "the model that the run starts from");
     assert_true(reel_is_file(in("model2/model.safetensors")) && reel_is_file(in("run/model.safetensors")));
     assert_false(reel_exists(in("theirs/.reel.lock")));
 }
@@ -177,7 +182,8 @@ static void failures_leave_no_folder(void **state)
     (void)state;
     refused(REEL_ERR_NOT_FOUND, in("nothing_here"), in("never"), NULL, "nothing_here");
     assert_false(reel_exists(in("never")));
-    refused(REEL_ERR_NOT_FOUND, in("data"), in("never"), (const char *const[]){"model", in("no_model"), NULL}, "no_model");
+    refused(REEL_ERR_NOT_FOUND, in("data"), in("never"), (const char *const[]){"model", in("no_model"), NULL},
+            "no_model");
     assert_false(reel_exists(in("never")));
 }
 
@@ -192,12 +198,17 @@ static void data_that_cannot_teach(void **state)
     snprintf(command, sizeof command, "cp -r '%s/data/train/run' '%s/one/train/'", dir, dir);
     assert_int_equal(system(command), 0);
     refused(REEL_ERR_MISMATCH, in("one"), in("never"), NULL, "only one class: run");
-    snprintf(command, sizeof command, "cp -r '%s/data' '%s/bad' && for f in '%s'/bad/train/*/*.avi; do echo text > \"$f\"; done", dir, dir, dir);
+    snprintf(command, sizeof command,
+             "cp -r '%s/data' '%s/bad' && for f in '%s'/bad/train/*/*.avi; do echo text > \"$f\"; done", dir, dir,
+             dir);
     assert_int_equal(system(command), 0);
     refused(REEL_ERR_FORMAT, in("bad"), in("never"), NULL, "none of the 6 training videos could be read");
     tiny_packed(in("small.safetensors"), 4);
-    refused(REEL_ERR_ARG, in("small.safetensors"), in("never2"), (const char *const[]){"dataloader_drop_last", "true", "per_device_train_batch_size", "5", NULL}, "do not fill one batch");
-    refused(REEL_ERR_MISMATCH, in("packed.safetensors"), in("never2"), (const char *const[]){"num_frames", "2", NULL}, "pixel_values");
+    refused(REEL_ERR_ARG, in("small.safetensors"), in("never2"),
+            (const char *const[]){"dataloader_drop_last", "true", "per_device_train_batch_size", "5", NULL},
+            "do not fill one batch");
+    refused(REEL_ERR_MISMATCH, in("packed.safetensors"), in("never2"), (const char *const[]){"num_frames", "2", NULL},
+            "pixel_values");
 }
 
 static void no_val_is_said(void **state)
@@ -287,8 +298,9 @@ static void cancelled_anywhere(void **state)
         counter c = {.at = at};
         const char *out = in("stopped");
         reel_context_set_cancel(ctx, cancel_at, &c);
-        reel_status status = tiny_train(ctx, NULL, NULL, &result, &err, "model", in("model"), "data", in("packed.safetensors"), "output_dir", out,
-                                        "per_device_train_batch_size", "4", "num_train_epochs", "2", "logging_steps", "1", NULL);
+        reel_status status = tiny_train(ctx, NULL, NULL, &result, &err, "model", in("model"), "data",
+                                        in("packed.safetensors"), "output_dir", out, "per_device_train_batch_size",
+                                        "4", "num_train_epochs", "2", "logging_steps", "1", NULL);
         reel_context_set_cancel(ctx, NULL, NULL);
         bool saved = result != NULL && result->last_checkpoint != NULL;
         reel_train_result_close(&result);
@@ -297,7 +309,9 @@ static void cancelled_anywhere(void **state)
         assert_int_equal(status, REEL_ERR_CANCELLED);
         stopped += saved;
         if (saved)
-            tiny_ok(tiny_train(ctx, NULL, NULL, &result, &err, "resume_from_checkpoint", "true", "output_dir", out, NULL), &err);
+            tiny_ok(
+                tiny_train(ctx, NULL, NULL, &result, &err, "resume_from_checkpoint", "true", "output_dir", out, NULL),
+                &err);
         reel_train_result_close(&result);
         if (saved && !tiny_same_file(in("calm/model.safetensors"), in("stopped/model.safetensors")))
             fail_msg("cancelled at call %ld: another model", at);
@@ -323,9 +337,12 @@ static void a_loss_that_is_no_number_stops_the_run(void **state)
     fwrite(&bad, sizeof bad, 1, f);
     fclose(f);
     refused(REEL_ERR_NUMERIC, in("nan.safetensors"), in("nan"),
-            (const char *const[]){"shuffle", "false", "save_strategy", "steps", "save_steps", "1", "load_best_model_at_end", "false", NULL}, "step 2");
+            (const char *const[]){"shuffle", "false", "save_strategy", "steps", "save_steps", "1",
+                                  "load_best_model_at_end", "false", NULL},
+            "step 2");
     run(in("nan.safetensors"), in("nan2"), &err,
-        (const char *const[]){"shuffle", "false", "save_strategy", "steps", "save_steps", "1", "load_best_model_at_end", "false", NULL});
+        (const char *const[]){"shuffle", "false", "save_strategy", "steps", "save_steps", "1",
+                              "load_best_model_at_end", "false", NULL});
     says(&err, "checkpoint-1");
     tiny_ok(reel_manifest_check(in("nan/checkpoint-1"), true, NULL, &err), &err);
     assert_int_equal(tiny_count(in("nan"), "checkpoint-"), 1);
@@ -335,12 +352,18 @@ static void a_loss_that_is_no_number_stops_the_run(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_finished_run_is_not_replaced), cmocka_unit_test(an_unfinished_run_is_not_replaced),
-        cmocka_unit_test(overwriting_removes_the_run_and_nothing_else), cmocka_unit_test(folders_of_others_are_left_alone),
-        cmocka_unit_test(output_folders_that_cannot_be), cmocka_unit_test(a_second_run_in_a_folder_is_refused),
-        cmocka_unit_test(what_a_killed_run_left_is_cleared), cmocka_unit_test(failures_leave_no_folder),
-        cmocka_unit_test(data_that_cannot_teach), cmocka_unit_test(no_val_is_said),
-        cmocka_unit_test(an_unreadable_video_is_told_once), cmocka_unit_test(cancelled_anywhere),
+        cmocka_unit_test(a_finished_run_is_not_replaced),
+        cmocka_unit_test(an_unfinished_run_is_not_replaced),
+        cmocka_unit_test(overwriting_removes_the_run_and_nothing_else),
+        cmocka_unit_test(folders_of_others_are_left_alone),
+        cmocka_unit_test(output_folders_that_cannot_be),
+        cmocka_unit_test(a_second_run_in_a_folder_is_refused),
+        cmocka_unit_test(what_a_killed_run_left_is_cleared),
+        cmocka_unit_test(failures_leave_no_folder),
+        cmocka_unit_test(data_that_cannot_teach),
+        cmocka_unit_test(no_val_is_said),
+        cmocka_unit_test(an_unreadable_video_is_told_once),
+        cmocka_unit_test(cancelled_anywhere),
         cmocka_unit_test(a_loss_that_is_no_number_stops_the_run),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

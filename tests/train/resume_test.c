@@ -1,5 +1,5 @@
-/* A run that was stopped and goes on ends with the same bytes as one that was not; what differs in meaning is refused. Videos
- * with one that cannot be read, random clips, dropout, evaluation: all that a state must hold. */
+/* A run that was stopped and goes on ends with the same bytes as one that was not; what differs in meaning is
+ * refused. Videos with one that cannot be read, random clips, dropout, evaluation: all that a state must hold. */
 #include "tiny.h"
 
 #include <sys/stat.h>
@@ -39,9 +39,24 @@ static bool stop_at(const reel_event *event, void *user)
 
 static reel_status run(stopper *s, const char *const *more, reel_train_result **result, reel_error *err)
 {
-    const char *pairs[64] = {"model", model, "data", data, "output_dir", "run", "per_device_train_batch_size", "4",
-                             "num_train_epochs", "3", "logging_steps", "2", "learning_rate", "0.002", "weight_decay", "0.05",
-                             "per_device_eval_batch_size", "3"};
+    const char *pairs[64] = {"model",
+                             model,
+                             "data",
+                             data,
+                             "output_dir",
+                             "run",
+                             "per_device_train_batch_size",
+                             "4",
+                             "num_train_epochs",
+                             "3",
+                             "logging_steps",
+                             "2",
+                             "learning_rate",
+                             "0.002",
+                             "weight_decay",
+                             "0.05",
+                             "per_device_eval_batch_size",
+                             "3"};
     size_t n = 18;
     for (; *more != NULL; more++)
         pairs[n++] = *more;
@@ -99,7 +114,8 @@ static void same_bytes(const char *name, const char *file)
 
 static void same_but_times(const char *name, const char *file)
 {
-    char *a = tiny_read(tiny_path(dir, "whole/run/%s", file), NULL), *b = tiny_read(tiny_path(dir, "%s/run/%s", name, file), NULL);
+    char *a = tiny_read(tiny_path(dir, "whole/run/%s", file), NULL),
+         *b = tiny_read(tiny_path(dir, "%s/run/%s", name, file), NULL);
     tiny_without_times(a);
     tiny_without_times(b);
     assert_string_equal(a, b);
@@ -109,9 +125,14 @@ static void same_but_times(const char *name, const char *file)
 
 static void same_run(const char *name)
 {
-    static const char *const bytes[] = {"model.safetensors", "config.json", "skipped.csv", "checkpoint-9/model.safetensors",
-                                        "checkpoint-9/optimizer.safetensors", "checkpoint-9/reel_state.json"};
-    static const char *const texts[] = {"trainer_state.json", "eval_results.json", "all_results.json", "checkpoint-9/trainer_state.json"};
+    static const char *const bytes[] = {"model.safetensors",
+                                        "config.json",
+                                        "skipped.csv",
+                                        "checkpoint-9/model.safetensors",
+                                        "checkpoint-9/optimizer.safetensors",
+                                        "checkpoint-9/reel_state.json"};
+    static const char *const texts[] = {"trainer_state.json", "eval_results.json", "all_results.json",
+                                        "checkpoint-9/trainer_state.json"};
     for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++)
         same_bytes(name, bytes[i]);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -186,10 +207,12 @@ static void from_an_older_one_where_the_newest_is_damaged(void **state)
     assert_int_equal(fwrite(bytes, 1, n, f), n);
     fclose(f);
     free(bytes);
-    assert_int_equal(tiny_train(ctx, NULL, NULL, &result, &err, "resume_from_checkpoint", "run/checkpoint-7", NULL), REEL_ERR_FORMAT);
+    assert_int_equal(tiny_train(ctx, NULL, NULL, &result, &err, "resume_from_checkpoint", "run/checkpoint-7", NULL),
+                     REEL_ERR_FORMAT);
     assert_non_null(strstr(err.message, "checkpoint-7/model.safetensors"));
     tiny_listen(ctx, &log);
-    tiny_ok(tiny_train(ctx, NULL, NULL, &result, &err, "resume_from_checkpoint", "true", "output_dir", "run", NULL), &err);
+    tiny_ok(tiny_train(ctx, NULL, NULL, &result, &err, "resume_from_checkpoint", "true", "output_dir", "run", NULL),
+            &err);
     reel_context_set_log(ctx, NULL, NULL);
     reel_train_result_close(&result);
     assert_non_null(strstr(log.text, "checkpoint-7/model.safetensors"));
@@ -205,7 +228,8 @@ static void nothing_is_left_of_a_finished_run(void **state)
     reel_train_result *result;
     enter("whole");
     char *before = tiny_read("run/model.safetensors", NULL);
-    tiny_ok(tiny_train(ctx, NULL, NULL, &result, &err, "resume_from_checkpoint", "true", "output_dir", "run", NULL), &err);
+    tiny_ok(tiny_train(ctx, NULL, NULL, &result, &err, "resume_from_checkpoint", "true", "output_dir", "run", NULL),
+            &err);
     assert_int_equal(result->steps, STEPS);
     reel_train_result_close(&result);
     char *after = tiny_read("run/model.safetensors", NULL);
@@ -249,9 +273,11 @@ static void other_options_are_refused_with_both_values(void **state)
 {
     (void)state;
     enter("whole");
-    refused((const char *const[]){"resume_from_checkpoint", "run/checkpoint-6", "learning_rate", "0.001", NULL}, "0.001", "0.002");
+    refused((const char *const[]){"resume_from_checkpoint", "run/checkpoint-6", "learning_rate", "0.001", NULL},
+            "0.001", "0.002");
     refused((const char *const[]){"resume_from_checkpoint", "run/checkpoint-6", "seed", "7", NULL}, "7", "42");
-    refused((const char *const[]){"resume_from_checkpoint", "run/checkpoint-6", "train_transform", "eval", NULL}, "eval", "train");
+    refused((const char *const[]){"resume_from_checkpoint", "run/checkpoint-6", "train_transform", "eval", NULL},
+            "eval", "train");
     refused((const char *const[]){"resume_from_checkpoint", "run/checkpoint-6", "num_train_epochs", "5", NULL}, "5", "3");
 }
 
@@ -262,9 +288,11 @@ static void other_data_are_refused(void **state)
     tiny_videos(other, "train", 3, 12);
     tiny_videos(other, "val", 2, 14);
     enter("whole");
-    refused((const char *const[]){"resume_from_checkpoint", "run/checkpoint-6", "data", other, NULL}, "9 train", "12 train");
+    refused((const char *const[]){"resume_from_checkpoint", "run/checkpoint-6", "data", other, NULL}, "9 train",
+            "12 train");
     tiny_videos(other, "train", 4, 13);  /* as many, but other contents */
-    refused((const char *const[]){"resume_from_checkpoint", "run/checkpoint-6", "data", other, NULL}, "12 train", "other names, labels or file sizes");
+    refused((const char *const[]){"resume_from_checkpoint", "run/checkpoint-6", "data", other, NULL}, "12 train",
+            "other names, labels or file sizes");
     free(other);
 }
 
@@ -291,22 +319,34 @@ static void folders_that_are_no_checkpoint_are_refused(void **state)
     reel_train_result *result;
     enter("none");
     mkdir("run", 0777);
-    assert_int_equal(run(NULL, (const char *const[]){"resume_from_checkpoint", "true", NULL}, &result, &err), REEL_ERR_NOT_FOUND);
-    assert_int_equal(run(NULL, (const char *const[]){"resume_from_checkpoint", "nowhere", NULL}, &result, &err), REEL_ERR_NOT_FOUND);
+    assert_int_equal(run(NULL, (const char *const[]){"resume_from_checkpoint", "true", NULL}, &result, &err),
+                     REEL_ERR_NOT_FOUND);
+    assert_int_equal(run(NULL, (const char *const[]){"resume_from_checkpoint", "nowhere", NULL}, &result, &err),
+                     REEL_ERR_NOT_FOUND);
     assert_non_null(strstr(err.message, "nowhere"));
-    assert_int_equal(tiny_train(ctx, NULL, NULL, &result, &err, "resume_from_checkpoint", model, NULL), REEL_ERR_NOT_FOUND);
+    assert_int_equal(tiny_train(ctx, NULL, NULL, &result, &err, "resume_from_checkpoint", model, NULL),
+                     REEL_ERR_NOT_FOUND);
     assert_non_null(strstr(err.message, "reel_checkpoint.json"));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(after_the_first_step), cmocka_unit_test(in_the_midst_of_an_epoch), cmocka_unit_test(at_the_end_of_an_epoch),
-        cmocka_unit_test(before_the_last_step), cmocka_unit_test(while_evaluating), cmocka_unit_test(after_an_evaluation),
-        cmocka_unit_test(after_a_checkpoint), cmocka_unit_test(at_a_log_line), cmocka_unit_test(several_times),
-        cmocka_unit_test(from_an_older_one_where_the_newest_is_damaged), cmocka_unit_test(nothing_is_left_of_a_finished_run),
-        cmocka_unit_test(loader_threads_change_nothing), cmocka_unit_test(other_options_are_refused_with_both_values),
-        cmocka_unit_test(other_data_are_refused), cmocka_unit_test(another_machine_is_warned_about),
+        cmocka_unit_test(after_the_first_step),
+        cmocka_unit_test(in_the_midst_of_an_epoch),
+        cmocka_unit_test(at_the_end_of_an_epoch),
+        cmocka_unit_test(before_the_last_step),
+        cmocka_unit_test(while_evaluating),
+        cmocka_unit_test(after_an_evaluation),
+        cmocka_unit_test(after_a_checkpoint),
+        cmocka_unit_test(at_a_log_line),
+        cmocka_unit_test(several_times),
+        cmocka_unit_test(from_an_older_one_where_the_newest_is_damaged),
+        cmocka_unit_test(nothing_is_left_of_a_finished_run),
+        cmocka_unit_test(loader_threads_change_nothing),
+        cmocka_unit_test(other_options_are_refused_with_both_values),
+        cmocka_unit_test(other_data_are_refused),
+        cmocka_unit_test(another_machine_is_warned_about),
         cmocka_unit_test(folders_that_are_no_checkpoint_are_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -14,14 +14,24 @@ static const row rows[] = {
     {"linear", "", 1, {0, .5, 1, .875, .75, .625, .5, .375, .25, .125, 0}},
     {"cosine", "", 1, {0, .5, 1, .96194, .853553, .691342, .5, .308658, .146447, .03806, 0}},
     {"cosine_with_restarts", "{\"num_cycles\": 2}", 1, {0, .5, 1, .853553, .5, .146447, 1, .853553, .5, .146447, 0}},
-    {"polynomial", "{\"power\": 2, \"lr_end\": 0.001}", 1,
+    {"polynomial",
+     "{\"power\": 2, \"lr_end\": 0.001}",
+     1,
      {0, .5, 1, .765859, .562937, .391234, .25075, .141484, .063437, .016609, .001}},
     {"constant", "", 1, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}},
     {"constant_with_warmup", "", 1, {0, .5, 1, 1, 1, 1, 1, 1, 1, 1, 1}},
     {"inverse_sqrt", "", 1, {0, .5, 1, .816497, .707107, .632456, .57735, .534522, .5, .471405, .447214}},
-    {"cosine_with_min_lr", "{\"min_lr_rate\": 0.1}", 1, {0, .5, 1, .965746, .868198, .722208, .55, .377792, .231802, .134254, .1}},
-    {"cosine_with_min_lr", "{\"min_lr\": 0.05}", .5, {0, .25, .5, .482873, .434099, .361104, .275, .188896, .115901, .067127, .05}},
-    {"cosine_warmup_with_min_lr", "{\"min_lr_rate\": 0.1}", 1,
+    {"cosine_with_min_lr",
+     "{\"min_lr_rate\": 0.1}",
+     1,
+     {0, .5, 1, .965746, .868198, .722208, .55, .377792, .231802, .134254, .1}},
+    {"cosine_with_min_lr",
+     "{\"min_lr\": 0.05}",
+     .5,
+     {0, .25, .5, .482873, .434099, .361104, .275, .188896, .115901, .067127, .05}},
+    {"cosine_warmup_with_min_lr",
+     "{\"min_lr_rate\": 0.1}",
+     1,
      {.5, 1, .965746, .868198, .722208, .55, .377792, .231802, .134254, .1, .134254}},
 };
 
@@ -34,7 +44,8 @@ static void rates_are_those_of_transformers(void **state)
         assert_int_equal(reel_schedule_open(rows[i].type, rows[i].kwargs, rows[i].lr, 2, 10, &s, &err), REEL_OK);
         for (int64_t k = 0; k <= 10; k++)
             if (!(fabs(reel_schedule_lr(&s, k) - rows[i].factor[k]) < 6e-7))
-                fail_msg("%s: step %lld has %.9g, not %.9g", rows[i].type, (long long)k, reel_schedule_lr(&s, k), rows[i].factor[k]);
+                fail_msg("%s: step %lld has %.9g, not %.9g", rows[i].type, (long long)k, reel_schedule_lr(&s, k),
+                         rows[i].factor[k]);
     }
 }
 
@@ -82,8 +93,11 @@ static void warm_up_is_a_ratio_or_a_number_of_steps(void **state)
 static void epochs_take_the_orders_of_the_trainer(void **state)
 {
     (void)state;
-    static const struct { uint64_t seed; uint32_t epoch; size_t order[10]; } want[] = {
-        {42, 0, {2, 6, 1, 8, 4, 5, 0, 9, 3, 7}}, {42, 1, {8, 4, 9, 0, 5, 1, 6, 7, 2, 3}}, {43, 0, {8, 4, 9, 0, 5, 1, 6, 7, 2, 3}},
+    static const struct { uint64_t seed; uint32_t epoch; size_t order[10];
+    } want[] = {
+        {42, 0, {2, 6, 1, 8, 4, 5, 0, 9, 3, 7}},
+        {42, 1, {8, 4, 9, 0, 5, 1, 6, 7, 2, 3}},
+        {43, 0, {8, 4, 9, 0, 5, 1, 6, 7, 2, 3}},
         {3, 0, {6, 0, 3, 7, 8, 5, 1, 9, 2, 4}},
     };
     reel_plan plan[10];

@@ -141,7 +141,8 @@ size_t tiny_count(const char *dir, const char *prefix)
     DIR *d = opendir(dir);
     assert_non_null(d);
     for (struct dirent *e; (e = readdir(d)) != NULL;)
-        n += strncmp(e->d_name, prefix, strlen(prefix)) == 0 && strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+        n += strncmp(e->d_name, prefix, strlen(prefix)) == 0 && strcmp(e->d_name, ".") != 0 &&
+             strcmp(e->d_name, "..") != 0;
     closedir(d);
     return n;
 }
@@ -169,7 +170,8 @@ void tiny_model(reel_context *ctx, const char *dir, bool named)
         const reel_param *p = &model->params.param[i];
         for (size_t k = 0; p->name != NULL && k < p->count; k++) {
             double v = tiny_value(p->name, k) / 4;
-            bool is_scale = p->shape.rank == 1 && strlen(p->name) > 7 && strcmp(p->name + strlen(p->name) - 7, ".weight") == 0;
+            bool is_scale =
+                p->shape.rank == 1 && strlen(p->name) > 7 && strcmp(p->name + strlen(p->name) - 7, ".weight") == 0;
             model->weights[p->offset + k] = (float)(is_scale ? 1 + v : v);
         }
     }

@@ -1,4 +1,5 @@
-/* Short runs on packed clips against what transformers' Trainer logged and made of the same weights (make_golden_trainer.py). */
+/* Short runs on packed clips against what transformers' Trainer logged and made of the same weights
+ * (make_golden_trainer.py). */
 #include "tiny.h"
 
 #include <math.h>
@@ -24,7 +25,8 @@ static int setup(void **state)
     ctx = tiny_context();
     tiny_model(ctx, tiny_path(dir, "model"), false);
     tiny_packed(tiny_path(dir, "packed.safetensors"), 10);
-    snprintf(path, sizeof path, "%s/tests/train/golden_trainer.json", getenv("REEL_SOURCE") != NULL ? getenv("REEL_SOURCE") : ".");
+    snprintf(path, sizeof path, "%s/tests/train/golden_trainer.json",
+             getenv("REEL_SOURCE") != NULL ? getenv("REEL_SOURCE") : ".");
     tiny_ok(reel_json_read(path, 1 << 20, false, &golden, &err), &err);
     return 0;
 }
@@ -58,7 +60,8 @@ static void check_entry(const reel_json *got, const reel_json *want, size_t i)
         const char *key = reel_json_key(it);
         const reel_json *value = part(got, key);
         if (!near(reel_json_number(value), reel_json_number(reel_json_value(it))))
-            fail_msg("log entry %zu: %s is %.9g, Trainer has %.9g", i, key, reel_json_number(value), reel_json_number(reel_json_value(it)));
+            fail_msg("log entry %zu: %s is %.9g, Trainer has %.9g", i, key, reel_json_number(value),
+                     reel_json_number(reel_json_value(it)));
     }
     for (void *it = reel_json_first(got); it != NULL; it = reel_json_next(got, it)) {
         const char *key = reel_json_key(it);
@@ -103,7 +106,8 @@ static void check_weights(const char *path, const reel_json *want)
             sum += (double)x;
             squares += (double)x * (double)x;
             if (i < reel_json_size(first) && fabs((double)x - reel_json_number(reel_json_at(first, i))) > bound * largest)
-                fail_msg("%s[%zu] is %.9g, Trainer has %.9g", reel_json_key(it), i, (double)x, reel_json_number(reel_json_at(first, i)));
+                fail_msg("%s[%zu] is %.9g, Trainer has %.9g", reel_json_key(it), i, (double)x,
+                         reel_json_number(reel_json_at(first, i)));
         }
         if (!near(squares, reel_json_number(part(w, "squares"))) ||
             fabs(sum - reel_json_number(part(w, "sum"))) > bound * largest * (double)n)
@@ -183,8 +187,9 @@ static void result_files_look_like_the_trainers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain), cmocka_unit_test(accumulate), cmocka_unit_test(smooth_cosine), cmocka_unit_test(max_steps), cmocka_unit_test(epochs),
-        cmocka_unit_test(result_files_look_like_the_trainers),
+        cmocka_unit_test(plain),         cmocka_unit_test(accumulate),
+        cmocka_unit_test(smooth_cosine), cmocka_unit_test(max_steps),
+        cmocka_unit_test(epochs),        cmocka_unit_test(result_files_look_like_the_trainers),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -41,7 +41,8 @@ static int teardown(void **state)
 /* --- the plain way --- */
 
 /* Softmax of clip k of a video, by the model in `folder`. */
-static void clip_scores(const char *folder, const char *path, reel_frames_mode mode, int k, double out[3], float logits[3])
+static void clip_scores(const char *folder, const char *path, reel_frames_mode mode, int k, double out[3],
+                        float logits[3])
 {
     reel_error err;
     reel_model *model;
@@ -53,8 +54,11 @@ static void clip_scores(const char *folder, const char *path, reel_frames_mode m
     tiny_ok(reel_model_open(ctx, folder, &model, &err), &err);
     tiny_ok(reel_run_open(model, 1, &run, &err), &err);
     reel_pixel_kernels_select(&kernels, 0);
-    reel_transform t = {.kind = mode == REEL_FRAMES_WHOLE ? REEL_TRANSFORM_PROCESSOR : REEL_TRANSFORM_EVAL, .processor = &model->processor,
-                        .height = TINY_SIZE, .width = TINY_SIZE, .kernels = &kernels};
+    reel_transform t = {.kind = mode == REEL_FRAMES_WHOLE ? REEL_TRANSFORM_PROCESSOR : REEL_TRANSFORM_EVAL,
+                        .processor = &model->processor,
+                        .height = TINY_SIZE,
+                        .width = TINY_SIZE,
+                        .kernels = &kernels};
     tiny_ok(reel_plan_carry_out(ctx, &plan, &t, TINY_T, true, 1, pixels, NULL, &err), &err);
     tiny_ok(reel_run_forward(run, pixels, 1, logits, NULL, &err), &err);
     double sum = 0;
@@ -99,7 +103,10 @@ static void figures_are_those_of_the_plain_way(void **state)
     reel_eval_report *r;
     double loss = 0, clip_loss = 0;
     size_t right = 0, clips = 0, right_clips = 0, confusion[9] = {0};
-    tiny_ok(evaluate((const char *const[]){"model", in("model"), "data", in("data"), "per_device_eval_batch_size", "4", NULL}, &r, &err), &err);
+    tiny_ok(evaluate((const char *const[]){"model", in("model"), "data", in("data"), "per_device_eval_batch_size",
+                                           "4", NULL},
+                     &r, &err),
+            &err);
     for (size_t c = 0; c < 3; c++)
         for (int v = 0; v < 3; v++) {
             const char *path = tiny_path(dir, "data/test/%s/v%d.avi", names[c], v);
@@ -150,7 +157,8 @@ static void labels_are_matched_by_name(void **state)
     tiny_ok(evaluate((const char *const[]){"model", in("model"), "data", in("data"), NULL}, &a, &err), &err);
     reel_model *m;
     tiny_ok(reel_model_open(ctx, in("turned"), &m, &err), &err);
-    const reel_param *w = reel_params_find(&m->params, "classifier.weight"), *bias = reel_params_find(&m->params, "classifier.bias");
+    const reel_param *w = reel_params_find(&m->params, "classifier.weight"),
+                     *bias = reel_params_find(&m->params, "classifier.bias");
     float row[16];
     memcpy(row, m->weights + w->offset, sizeof row);  /* jump and walk change places */
     memcpy(m->weights + w->offset, m->weights + w->offset + 32, sizeof row);
@@ -187,7 +195,10 @@ static void every_video_is_accounted_for(void **state)
     reel_eval_report *r;
     tiny_videos(in("holes"), "test", 2, 12);
     tiny_write(in("holes/test/run/v1.avi"), "");
-    tiny_ok(evaluate((const char *const[]){"model", in("model"), "data", in("holes"), "output_dir", in("report"), NULL}, &r, &err), &err);
+    tiny_ok(
+        evaluate((const char *const[]){"model", in("model"), "data", in("holes"), "output_dir", in("report"), NULL},
+                 &r, &err),
+        &err);
     assert_int_equal(r->videos, 6);
     assert_int_equal(r->scored, 5);
     assert_int_equal(r->skipped, 1);
@@ -214,11 +225,20 @@ static void every_video_is_accounted_for(void **state)
     assert_true(reel_is_file(in("report/confusion.csv")));
     reel_eval_report_close(&r);
     /* the folder is not written twice unless asked, and never with other things in it */
-    assert_int_equal(evaluate((const char *const[]){"model", in("model"), "data", in("holes"), "output_dir", in("report"), NULL}, &r, &err), REEL_ERR_EXISTS);
-    tiny_ok(evaluate((const char *const[]){"model", in("model"), "data", in("holes"), "output_dir", in("report"), "overwrite_output_dir", "true", NULL}, &r, &err), &err);
+    assert_int_equal(
+        evaluate((const char *const[]){"model", in("model"), "data", in("holes"), "output_dir", in("report"), NULL},
+                 &r, &err),
+        REEL_ERR_EXISTS);
+    tiny_ok(evaluate((const char *const[]){"model", in("model"), "data", in("holes"), "output_dir", in("report"),
+                                           "overwrite_output_dir", "true", NULL},
+                     &r, &err),
+            &err);
     reel_eval_report_close(&r);
     tiny_write(in("report/mine.txt"), "x");
-    assert_int_equal(evaluate((const char *const[]){"model", in("model"), "data", in("holes"), "output_dir", in("report"), "overwrite_output_dir", "true", NULL}, &r, &err), REEL_ERR_EXISTS);
+    assert_int_equal(evaluate((const char *const[]){"model", in("model"), "data", in("holes"), "output_dir",
+                                                    in("report"), "overwrite_output_dir", "true", NULL},
+                              &r, &err),
+                     REEL_ERR_EXISTS);
 }
 
 static void views_and_packed_clips(void **state)
@@ -226,7 +246,10 @@ static void views_and_packed_clips(void **state)
     (void)state;
     reel_error err;
     reel_eval_report *r;
-    tiny_ok(evaluate((const char *const[]){"model", in("model"), "data", in("data"), "num_clips", "2", "num_crops", "3", NULL}, &r, &err), &err);
+    tiny_ok(evaluate((const char *const[]){"model", in("model"), "data", in("data"), "num_clips", "2", "num_crops",
+                                           "3", NULL},
+                     &r, &err),
+            &err);
     assert_int_equal(r->clips, 9 * 2 * 3);
     assert_int_equal(r->scored, 9);
     reel_eval_report_close(&r);
@@ -236,17 +259,21 @@ static void views_and_packed_clips(void **state)
     assert_int_equal(r->clips, 7);
     assert_true(r->accuracy == r->clip_accuracy);
     reel_eval_report_close(&r);
-    assert_int_equal(evaluate((const char *const[]){"model", in("model"), "data", in("packed.safetensors"), NULL}, &r, &err), REEL_ERR_MISMATCH);
+    assert_int_equal(
+        evaluate((const char *const[]){"model", in("model"), "data", in("packed.safetensors"), NULL}, &r, &err),
+        REEL_ERR_MISMATCH);
     assert_non_null(strstr(err.message, "jump"));
-    assert_int_equal(evaluate((const char *const[]){"model", in("model"), "data", in("data"), "split", "train", NULL}, &r, &err), REEL_ERR_NOT_FOUND);
+    assert_int_equal(
+        evaluate((const char *const[]){"model", in("model"), "data", in("data"), "split", "train", NULL}, &r, &err),
+        REEL_ERR_NOT_FOUND);
     assert_non_null(strstr(err.message, "test"));
     assert_null(r);
 }
 
 /* --- prediction --- */
 
-static reel_status predict(const char *const *input, size_t n, const char *const *pairs, reel_prediction_fn fn, void *user,
-                           reel_prediction_list **list, reel_error *err)
+static reel_status predict(const char *const *input, size_t n, const char *const *pairs, reel_prediction_fn fn,
+                           void *user, reel_prediction_list **list, reel_error *err)
 {
     reel_args *args;
     tiny_ok(reel_args_open(REEL_JOB_PREDICT, &args, err), err);
@@ -261,7 +288,8 @@ static void near_scores(const reel_prediction *p, const double want[3])
 {
     for (size_t i = 0; i < p->scores; i++) {
         if (!(fabs((double)p->score[i].score - want[p->score[i].index]) < 1e-6))
-            fail_msg("%s: %s has %.9g, the plain way %.9g", p->path, p->score[i].label, (double)p->score[i].score, want[p->score[i].index]);
+            fail_msg("%s: %s has %.9g, the plain way %.9g", p->path, p->score[i].label, (double)p->score[i].score,
+                     want[p->score[i].index]);
         assert_true(i == 0 || p->score[i].score <= p->score[i - 1].score);
     }
 }
@@ -289,11 +317,16 @@ static void one_file_by_the_pipelines_frames(void **state)
     assert_true(fabs(p->time[1] - 0.5) < 1e-9 && fabs(p->seconds - 2.3) < 0.11);
     assert_false(p->repeated);
     reel_prediction_list_close(&list);
-    tiny_ok(predict(&path, 1, (const char *const[]){"model", in("model"), "function_to_apply", "none", "top_k", "1", NULL}, NULL, NULL, &list, &err), &err);
+    tiny_ok(predict(&path, 1,
+                    (const char *const[]){"model", in("model"), "function_to_apply", "none", "top_k", "1", NULL},
+                    NULL, NULL, &list, &err),
+            &err);
     assert_int_equal(list->item->scores, 1);
     assert_true(fabs((double)list->item->score[0].score - (double)logits[list->item->score[0].index]) < 1e-6);
     reel_prediction_list_close(&list);
-    tiny_ok(predict(&path, 1, (const char *const[]){"model", in("model"), "function_to_apply", "sigmoid", NULL}, NULL, NULL, &list, &err), &err);
+    tiny_ok(predict(&path, 1, (const char *const[]){"model", in("model"), "function_to_apply", "sigmoid", NULL}, NULL,
+                    NULL, &list, &err),
+            &err);
     for (size_t i = 0; i < 3; i++)
         want[i] = 1 / (1 + exp(-(double)logits[i]));
     near_scores(list->item, want);
@@ -316,7 +349,11 @@ static void the_guide_averages_uniform_clips(void **state)
     }
     static const char *const batches[] = {"1", "2", "64"};
     for (size_t b = 0; b < 3; b++) {
-        tiny_ok(predict(&path, 1, (const char *const[]){"model", in("model"), "sampling", "guide", "batch_size", batches[b], NULL}, NULL, NULL, &list, &err), &err);
+        tiny_ok(
+            predict(&path, 1,
+                    (const char *const[]){"model", in("model"), "sampling", "guide", "batch_size", batches[b], NULL},
+                    NULL, NULL, &list, &err),
+            &err);
         near_scores(list->item, want);
         assert_int_equal(list->item->sampled, n * TINY_T);
         reel_prediction_list_close(&list);
@@ -345,26 +382,39 @@ static void several_inputs_and_bad_ones(void **state)
     mkdir(in("clips/more"), 0777);
     mkdir(in("empty.avi"), 0777);
     char command[2000];
-    snprintf(command, sizeof command, "cd '%s' && cp data/test/jump/v0.avi clips/b.avi && cp data/test/run/v0.avi clips/more/a.AVI && cp data/test/run/v1.avi clips/a.avi"
-             " && cp data/test/run/v1.avi clips/.hidden.avi && echo no > clips/notes.txt && echo no video > clips/text.avi", dir);
+    snprintf(command, sizeof command,
+             "cd '%s' && cp data/test/jump/v0.avi clips/b.avi && cp data/test/run/v0.avi clips/more/a.AVI && cp "
+             "data/test/run/v1.avi clips/a.avi"
+             " && cp data/test/run/v1.avi clips/.hidden.avi && echo no > clips/notes.txt && echo no video > "
+             "clips/text.avi",
+             dir);
     assert_int_equal(system(command), 0);
     tiny_videos(in("short"), "test", 1, 3);
-    static const char *const given[] = {"missing.avi", "clips", "empty.avi", "short/test/jump/v0.avi", "short/test/run/v0.avi"};
+    static const char *const given[] = {"missing.avi", "clips", "empty.avi", "short/test/jump/v0.avi",
+                                        "short/test/run/v0.avi"};
     const char *input[5];
     char paths[5][700];
     for (size_t i = 0; i < 5; i++) {
         snprintf(paths[i], sizeof paths[i], "%s/%s", dir, given[i]);
         input[i] = paths[i];
     }
-    static const char *const want[] = {"missing.avi", "clips/a.avi", "clips/b.avi", "clips/more/a.AVI", "clips/text.avi", "empty.avi",
-                                       "short/test/jump/v0.avi", "short/test/run/v0.avi"};
+    static const char *const want[] = {"missing.avi",
+                                       "clips/a.avi",
+                                       "clips/b.avi",
+                                       "clips/more/a.AVI",
+                                       "clips/text.avi",
+                                       "empty.avi",
+                                       "short/test/jump/v0.avi",
+                                       "short/test/run/v0.avi"};
     static const char *const reasons[] = {"no such file", NULL, NULL, NULL, "not", "no video", NULL, NULL};
     static const char *const batches[] = {"1", "3"};
     float first = 0;
     for (size_t b = 0; b < 2; b++) {
         memset(&t, 0, sizeof t);
         tiny_listen(ctx, &log);
-        tiny_ok(predict(input, 5, (const char *const[]){"model", in("model"), "batch_size", batches[b], NULL}, tell, &t, &list, &err), &err);
+        tiny_ok(predict(input, 5, (const char *const[]){"model", in("model"), "batch_size", batches[b], NULL}, tell,
+                        &t, &list, &err),
+                &err);
         reel_context_set_log(ctx, NULL, NULL);
         assert_int_equal(list->count, 8);
         assert_int_equal(t.n, 8);
@@ -376,8 +426,10 @@ static void several_inputs_and_bad_ones(void **state)
             assert_string_equal(t.path[i], in(want[i]));
             if (reasons[i] == NULL && p->reason != NULL)
                 fail_msg("%s: %s", p->path, p->reason);
-            if (reasons[i] != NULL && (p->reason == NULL || strstr(p->reason, reasons[i]) == NULL || strstr(p->reason, dir) != NULL))
-                fail_msg("%s: '%s' does not say '%s'", p->path, p->reason != NULL ? p->reason : "nothing", reasons[i]);
+            if (reasons[i] != NULL &&
+                (p->reason == NULL || strstr(p->reason, reasons[i]) == NULL || strstr(p->reason, dir) != NULL))
+                fail_msg("%s: '%s' does not say '%s'", p->path, p->reason != NULL ? p->reason : "nothing",
+                         reasons[i]);
             assert_int_equal(p->scores, reasons[i] == NULL ? 3 : 0);
             assert_int_equal(p->repeated, i >= 6);
         }
@@ -407,9 +459,11 @@ static void stopping_and_a_bad_model(void **state)
     reel_error err;
     reel_prediction_list *list;
     const char *input[] = {in("data"), in("nowhere.avi")};
-    assert_int_equal(predict(input, 2, (const char *const[]){"model", in("model"), NULL}, stop, NULL, &list, &err), REEL_ERR_CANCELLED);
+    assert_int_equal(predict(input, 2, (const char *const[]){"model", in("model"), NULL}, stop, NULL, &list, &err),
+                     REEL_ERR_CANCELLED);
     assert_null(list);
-    assert_int_equal(predict(input, 2, (const char *const[]){"model", in("nomodel"), NULL}, NULL, NULL, &list, &err), REEL_ERR_NOT_FOUND);
+    assert_int_equal(predict(input, 2, (const char *const[]){"model", in("nomodel"), NULL}, NULL, NULL, &list, &err),
+                     REEL_ERR_NOT_FOUND);
     assert_non_null(strstr(err.message, "nomodel"));  /* the model is looked at first */
     /* finite weights whose scores are not */
     reel_model *m;
