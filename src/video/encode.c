@@ -264,6 +264,7 @@ reel_status reel_avi_write(const char *path, const uint8_t *rgb, size_t frames, 
     reel_status status = REEL_OK;
     writer w = {0};
     struct SwsContext *sws = NULL;
+    uint8_t *padded = NULL;
     REEL_TRY(check(path, frames, width, height, err));
     if (fps < 1 || fps > 1000 || qscale < 1 || qscale > 31 || b_frames < 0 || b_frames > 1) {
         status = reel_fail(err, REEL_ERR_ARG, "%s: %d frames a second, quality %d, %d B-frames: 1 to 1000, 1 to 31, 0 or 1 are "
@@ -284,9 +285,17 @@ reel_status reel_avi_write(const char *path, const uint8_t *rgb, size_t frames, 
         status = reel_fail_nomem(err, path);
         goto done;
     }
+    /* swscale reads whole vectors, past the end of a frame that is not padded. */
+    const size_t bytes = (size_t)width * (size_t)height * 3;
+    padded = reel_calloc(bytes + AV_INPUT_BUFFER_PADDING_SIZE, 1);
+    if (padded == NULL) {
+        status = reel_fail_nomem(err, path);
+        goto done;
+    }
     for (size_t i = 0; i < frames; i++) {
-        const uint8_t *from[4] = {rgb + i * (size_t)width * (size_t)height * 3};
+        const uint8_t *from[4] = {padded};
         REEL_TRY(writer_frame(&w, (int64_t)i, err));
+        memcpy(padded, rgb + i * bytes, bytes);
         sws_scale(sws, from, (int[4]){width * 3}, 0, height, w.frame->data, w.frame->linesize);
         w.frame->quality = w.codec->global_quality;
         REEL_TRY(writer_put(&w, true, err));
@@ -294,6 +303,7 @@ reel_status reel_avi_write(const char *path, const uint8_t *rgb, size_t frames, 
     REEL_TRY(writer_finish(&w, err));
 done:
     sws_freeContext(sws);
+    reel_free(padded);
     writer_end(&w);
     return status;
 }
