@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -119,6 +120,22 @@ static void test_avi(void **state)
 }
 
 /* Blocks of a GIF file: how many pictures, with which delay, and does it loop? */
+/* The caller's buffer may end where memory ends. */
+static void test_avi_reads_no_further(void **state)
+{
+    (void)state;
+    enum { SIDE = 64, COUNT = 2 };
+    const size_t bytes = (size_t)COUNT * SIDE * SIDE * 3, page = 4096, room = (bytes + page - 1) / page * page;
+    uint8_t *memory = mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(memory != MAP_FAILED);
+    assert_int_equal(mprotect(memory + room, page, PROT_NONE), 0);
+    uint8_t *rgb = memory + room - bytes;
+    memset(rgb, 90, bytes);
+    reel_error err;
+    assert_int_equal(reel_avi_write(in_dir("edge.avi"), rgb, COUNT, SIDE, SIDE, 25, 4, 0, &err), REEL_OK);
+    munmap(memory, room + page);
+}
+
 static void gif_facts(const uint8_t *p, size_t n, int *pictures, int *delay, bool *loops)
 {
     size_t at = 13 + (p[10] & 0x80 ? 3u << ((p[10] & 7) + 1) : 0);
@@ -212,7 +229,8 @@ static int remove_dir(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_avi), cmocka_unit_test(test_gif), cmocka_unit_test(test_png),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_avi),
+        cmocka_unit_test(test_avi_reads_no_further), cmocka_unit_test(test_gif), cmocka_unit_test(test_png),
                                        cmocka_unit_test(test_refused)};
     return cmocka_run_group_tests_name("video encode", tests, make_dir, remove_dir);
 }
