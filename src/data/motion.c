@@ -20,21 +20,22 @@ static double fold(double v)
     return v <= 1 ? v : 2 - v;
 }
 
-/* All rates are a second. A clip of the demo lasts 1.07 s and shows eight frames of it. */
+/* All rates are a second, all ways in widths or heights: what is squashed to a square in evaluation, as the guide does, moves
+ * as far sideways as up and down. A clip of the demo lasts 1.07 s and shows eight frames of it. */
 typedef enum axis { AXIS_NONE, AXIS_X, AXIS_Y, AXIS_SIZE } axis;
 static const struct {
     const char *name;
     axis axis;
     double direction;         /* of steady movement; 0: to and fro */
-    double slow, fast;        /* heights, ranges of size, or there-and-backs a second */
-    double near, far;         /* to and fro: half the way, in heights */
+    double slow, fast;        /* sides, ranges of size, or there-and-backs */
+    double near, far;         /* to and fro: half the way */
 } motions[REEL_MOTIONS] = {
     { "DriftUp", AXIS_Y, -1, 0.45, 0.75, 0, 0 },
     { "DriftDown", AXIS_Y, 1, 0.45, 0.75, 0, 0 },
     { "SwingSideways", AXIS_X, 0, 0.85, 1.10, 0.16, 0.24 },  /* turns at least every 0.6 s: always inside a clip */
     { "SwingUpDown", AXIS_Y, 0, 0.85, 1.10, 0.16, 0.24 },
-    { "Grow", AXIS_SIZE, 1, 0.35, 0.50, 0, 0 },              /* jumps back to small in fewer than half of the clips */
-    { "Shrink", AXIS_SIZE, -1, 0.35, 0.50, 0, 0 },
+    { "Grow", AXIS_SIZE, 1, 0.38, 0.52, 0, 0 },              /* jumps back to small in fewer than half of the clips */
+    { "Shrink", AXIS_SIZE, -1, 0.38, 0.52, 0, 0 },
     { "Pulse", AXIS_SIZE, 0, 0.60, 0.85, 0, 0 },
     { "Still", AXIS_NONE, 0, 0, 0, 0, 0 },
 };
@@ -46,29 +47,25 @@ void reel_motion_draw(reel_motion *m, int kind, reel_stream *s)
     m->kind = kind;
     m->x = reel_stream_next(s);
     m->y = reel_stream_next(s);
-    m->size = reel_stream_next(s);
     m->rate = reel_stream_between(s, motions[kind].slow, motions[kind].fast);
     m->phase = reel_stream_next(s);
     m->reach = reel_stream_between(s, motions[kind].near, motions[kind].far);
+    for (int i = 0; i < REEL_COPIES; i++)
+        m->size[i] = reel_stream_next(s);
 }
 
-reel_pose reel_motion_at(const reel_motion *m, double seconds, double aspect)
+reel_pose reel_motion_at(const reel_motion *m, double seconds)
 {
-    reel_pose p = { m->x, m->y, m->size };
+    reel_pose p = { .x = m->x, .y = m->y };
+    axis along = motions[m->kind].axis;
     double direction = motions[m->kind].direction, way = m->rate * seconds;
-    double swing = m->reach * (2 * fold(2 * (m->phase + way)) - 1);
-    switch (motions[m->kind].axis) {
-    case AXIS_NONE:
-        break;
-    case AXIS_X:  /* a shift of a uniform place on a ring leaves it uniform, whatever the shift */
-        p.x = wrap(m->x + (direction != 0 ? direction * way : swing) / aspect);
-        break;
-    case AXIS_Y:
-        p.y = wrap(m->y + (direction != 0 ? direction * way : swing));
-        break;
-    case AXIS_SIZE:  /* no ring in the eye: steady growth jumps, the pulse turns at both ends of the range */
-        p.size = direction != 0 ? wrap(m->size + direction * way) : fold(2 * (m->phase + way));
-        break;
-    }
+    double shift = direction != 0 ? direction * way : m->reach * (2 * fold(2 * (m->phase + way)) - 1);
+    if (along == AXIS_X)  /* a shift of a uniform place on a ring leaves it uniform, whatever the shift */
+        p.x = wrap(m->x + shift);
+    if (along == AXIS_Y)
+        p.y = wrap(m->y + shift);
+    for (int i = 0; i < REEL_COPIES; i++)  /* no ring in the eye: steady growth jumps, the pulse turns at both ends */
+        p.size[i] = along != AXIS_SIZE ? m->size[i]
+                  : direction != 0 ? wrap(m->size[i] + direction * way) : fold(2 * (m->size[i] + way));
     return p;
 }

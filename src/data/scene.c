@@ -9,7 +9,8 @@ static const double pi = 3.14159265358979323846;
 /* Shapes stand in rows like bricks, so that every part of the frame that a random crop may take shows some, and none covers
  * another. Radius in cells of this pattern. */
 enum { STREAM_SCENE = 1, WAVES = 4, COLUMNS = 3, ROWS = 2 };
-static const double smallest = 0.125, largest = 0.5;
+_Static_assert(COLUMNS * ROWS == REEL_COPIES, "a size for each shape");
+static const double smallest = 0.2, largest = 0.5;
 
 /* Hue in turns, saturation and the largest component in [0, 1]. */
 static void color_of(double hue, double saturation, double value, double rgb[3])
@@ -115,9 +116,11 @@ static void draw_shape(const reel_scene *s, double cx, double cy, double radius,
 void reel_scene_render(const reel_scene *s, const reel_pose *pose, uint8_t *rgb)
 {
     double cell_w = (double)s->width / COLUMNS, cell_h = (double)s->height / ROWS;
-    double radius = (cell_w < cell_h ? cell_w : cell_h) * smallest * pow(largest / smallest, pose->size);
+    double cell = cell_w < cell_h ? cell_w : cell_h;
     memcpy(rgb, s->background, (size_t)s->width * (size_t)s->height * 3);
     for (int row = 0; row < ROWS; row++)
-        for (int column = 0; column < COLUMNS; column++)
+        for (int column = 0; column < COLUMNS; column++) {
+            double radius = cell * smallest * pow(largest / smallest, pose->size[row * COLUMNS + column]);
             draw_shape(s, pose->x * s->width + (column + 0.5 * row) * cell_w, pose->y * s->height + row * cell_h, radius, rgb);
+        }
 }

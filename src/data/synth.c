@@ -64,7 +64,7 @@ static reel_status render_clip(const synth *s, int split, int kind, int i, uint8
         return status;
     reel_motion_draw(&motion, kind, &stream);
     for (int64_t f = 0; f < a->frames; f++) {
-        reel_pose pose = reel_motion_at(&motion, (double)f / (double)a->fps, (double)a->width / (double)a->height);
+        reel_pose pose = reel_motion_at(&motion, (double)f / (double)a->fps);
         reel_scene_render(&scene, &pose, rgb + (size_t)f * bytes);
     }
     reel_scene_free(&scene);

@@ -8,7 +8,6 @@
 #include "data/scene.h"
 
 enum { CLIPS = 4000, BINS = 10 };
-static const double aspect = 320.0 / 240;
 static const double moments[] = { 0, 0.31, 0.77, 1.24 };
 
 static reel_motion motion_of(int kind, uint64_t i)
@@ -19,7 +18,8 @@ static reel_motion motion_of(int kind, uint64_t i)
     return m;
 }
 
-static double part(const reel_pose *p, int which) { return which == 0 ? p->x : which == 1 ? p->y : p->size; }
+enum { PARTS = 2 + REEL_COPIES };
+static double part(const reel_pose *p, int which) { return which == 0 ? p->x : which == 1 ? p->y : p->size[which - 2]; }
 
 /* Pearson's chi-square of one figure against the uniform distribution; 9 degrees of freedom: 33.7 is passed once in 10^4. */
 static double chi_square(const int bins[BINS])
@@ -35,19 +35,19 @@ static void one_moment_tells_nothing(void **state)
     (void)state;
     for (int kind = 0; kind < REEL_MOTIONS; kind++)
         for (size_t t = 0; t < sizeof moments / sizeof *moments; t++) {
-            int bins[3][BINS] = { { 0 } }, pairs[3][BINS] = { { 0 } };
+            int bins[PARTS][BINS] = { { 0 } }, pairs[PARTS][BINS] = { { 0 } };
             for (uint64_t i = 0; i < CLIPS; i++) {
                 reel_motion m = motion_of(kind, i);
-                reel_pose p = reel_motion_at(&m, moments[t], aspect);
-                for (int w = 0; w < 3; w++) {
-                    double v = part(&p, w), other = part(&p, (w + 1) % 3);
+                reel_pose p = reel_motion_at(&m, moments[t]);
+                for (int w = 0; w < PARTS; w++) {
+                    double v = part(&p, w), other = part(&p, (w + 1) % PARTS);
                     assert_true(v >= 0 && v <= 1);
                     bins[w][v < 1 ? (int)(v * BINS) : BINS - 1]++;
                     double sum = v + other - floor(v + other);  /* uniform if both are and do not hang together */
                     pairs[w][(int)(sum * BINS)]++;
                 }
             }
-            for (int w = 0; w < 3; w++) {
+            for (int w = 0; w < PARTS; w++) {
                 if (chi_square(bins[w]) > 33.7 || chi_square(pairs[w]) > 33.7)
                     fail_msg("%s at %.2f s: figure %d has chi-square %.1f, with its neighbour %.1f", reel_motion_name(kind),
                              moments[t], w, chi_square(bins[w]), chi_square(pairs[w]));
@@ -63,7 +63,7 @@ static int judge(const reel_pose p[8])
     double way[3] = { 0 }, sum[3] = { 0 };
     int up = 0, down = 0;
     for (int i = 1; i < 8; i++) {
-        double d[3] = { ring(p[i].x - p[i - 1].x) * aspect, ring(p[i].y - p[i - 1].y), p[i].size - p[i - 1].size };
+        double d[3] = { ring(p[i].x - p[i - 1].x), ring(p[i].y - p[i - 1].y), p[i].size[0] - p[i - 1].size[0] };
         for (int w = 0; w < 3; w++) {
             way[w] += fabs(d[w]);
             sum[w] += d[w];
@@ -83,7 +83,7 @@ static int judge(const reel_pose p[8])
 static void poses(const reel_motion *m, double start, bool mirror, reel_pose out[8])
 {
     for (int i = 0; i < 8; i++) {
-        out[i] = reel_motion_at(m, start + i * 26.0 / 25 / 7, aspect);  /* first to last of 27 frames at 25 a second */
+        out[i] = reel_motion_at(m, start + i * 26.0 / 25 / 7);  /* first to last of 27 frames at 25 a second */
         if (mirror)
             out[i].x = 1 - out[i].x;
     }
@@ -118,9 +118,9 @@ static void a_mirror_image_is_of_the_same_kind(void **state)
             if (kind == 2)  /* sideways: half a swing later */
                 twin.phase = m.phase + 0.5 - floor(m.phase + 0.5);
             for (int f = 0; f < 32; f++) {
-                reel_pose p = reel_motion_at(&m, f / 25.0, aspect), q = reel_motion_at(&twin, f / 25.0, aspect);
+                reel_pose p = reel_motion_at(&m, f / 25.0), q = reel_motion_at(&twin, f / 25.0);
                 assert_true(fabs(ring(p.x + q.x)) < 1e-9);
-                assert_true(fabs(p.y - q.y) < 1e-9 && fabs(p.size - q.size) < 1e-9);
+                assert_true(fabs(p.y - q.y) < 1e-9 && memcmp(p.size, q.size, sizeof p.size) == 0);
             }
         }
 }
@@ -145,14 +145,16 @@ static void a_shape_is_drawn_where_it_should_be(void **state)
     s.shape = 0;  /* a disc */
     for (int big = 0; big < 2; big++)
         for (int edge = 0; edge < 2; edge++) {
-            reel_pose p = { edge ? 0 : 0.5, edge ? 0 : 0.5, big };
+            reel_pose p = { edge ? 0 : 0.5, edge ? 0 : 0.5, { 0 } };
             double sum = 0;
+            for (int i = 0; i < REEL_COPIES; i++)
+                p.size[i] = big;
             reel_scene_render(&s, &p, rgb);
             for (int i = 0; i < W * H; i++) {
                 int full = s.color[0] - s.background[i * 3];
                 sum += full == 0 ? 0 : (double)(rgb[i * 3] - s.background[i * 3]) / full;
             }
-            double radius = W / 3.0 * (big ? 0.5 : 0.125), want = 6 * 3.14159 * radius * radius;  /* three by two of them */
+            double radius = W / 3.0 * (big ? 0.5 : 0.2), want = 6 * 3.14159 * radius * radius;  /* three by two of them */
             assert_true(fabs(sum - want) < 0.06 * want + 6);
             if (edge)
                 assert_true(fabs(sum - covered[big]) < 6);
