@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "data/loader.h"
 #include "data/parallel.h"
-#include "data/view.h"
+#include "data/lens.h"
 
 enum { BATCH = 4, AHEAD = 2 };
 
@@ -19,7 +19,7 @@ typedef struct pack {
     reel_context *ctx;
     const reel_data_pack_args *args;
     reel_dataset *ds;
-    reel_view view;
+    reel_lens view;
     size_t first, videos;     /* of the split */
     reel_plan *plan;          /* clips still thought to be readable */
     size_t plans;
@@ -89,7 +89,7 @@ static char *three_text(const double v[3])
 /* Begins the file with what describes it; order tells which tensor's data comes when. */
 static reel_status begin_file(const pack *p, reel_st_writer *w, size_t order[2], reel_error *err)
 {
-    const reel_view *v = &p->view;
+    const reel_lens *v = &p->view;
     const reel_st_entry entry[2] = {
         { "pixel_values", REEL_F32, { 5, { (int64_t)p->plans, v->frames, 3, v->height, v->width } }, NULL },
         { "labels", REEL_I64, { 1, { (int64_t)p->plans } }, NULL } };
@@ -198,7 +198,7 @@ reel_status reel_data_pack(reel_context *ctx, const reel_args *args, reel_error 
     int split = 0;
     if (a == NULL)
         return reel_fail(err, REEL_ERR_ARG, "these are not the options of data pack");
-    const reel_view_wish wish = { .model = a->model, .transform = a->transform, .num_frames = a->num_frames,
+    const reel_lens_wish wish = { .model = a->model, .transform = a->transform, .num_frames = a->num_frames,
                                   .image_size = a->image_size, .min_size = a->min_size, .max_size = a->max_size,
                                   .flip = a->flip, .fps = a->fps, .sample_rate = a->sample_rate,
                                   .clip_duration = a->clip_duration };
@@ -211,10 +211,10 @@ reel_status reel_data_pack(reel_context *ctx, const reel_args *args, reel_error 
     p.videos = reel_dataset_items(p.ds, split, &p.first);
     if (p.videos == 0)
         REEL_TRY(reel_fail(err, REEL_ERR_NOT_FOUND, "%s: split %s holds no video", a->data, a->split));
-    REEL_TRY(reel_view_open(ctx, &wish, &p.view, err));
+    REEL_TRY(reel_lens_open(ctx, &wish, &p.view, err));
     REEL_TRY(pack_split(&p, err));
 done:
-    reel_view_close(&p.view);
+    reel_lens_close(&p.view);
     reel_dataset_close(&p.ds);
     reel_free(p.plan);
     reel_free(p.bad);

@@ -7,7 +7,7 @@
 #include "args/jobs.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "data/view.h"
+#include "data/lens.h"
 #include "video/encode.h"
 
 enum { GAP = 4, PAPER = 255, FRAME_CENTISECONDS = 25 };
@@ -18,7 +18,7 @@ typedef struct preview {
     const reel_preview_args *args;
     reel_dataset *ds;          /* NULL where a single video is shown */
     reel_item item;            /* that video */
-    reel_view view;
+    reel_lens view;
     float *clip;
     int64_t *index;
     double *time;
@@ -118,7 +118,7 @@ done:
 /* Frames row by row on one page, as near to a square as they go. */
 static reel_status write_sheet(const preview *p, const uint8_t *rgb, const char *path, reel_error *err)
 {
-    const reel_view *v = &p->view;
+    const reel_lens *v = &p->view;
     int columns = 1, rows;
     while (columns * columns < v->frames)
         columns++;
@@ -142,7 +142,7 @@ static reel_status write_sheet(const preview *p, const uint8_t *rgb, const char 
 
 static reel_status write_output(preview *p, reel_error *err)
 {
-    const reel_view *v = &p->view;
+    const reel_lens *v = &p->view;
     const char *path = p->args->output;
     if (reel_ends_with(path, ".safetensors")) {
         const reel_st_entry entry = { "pixel_values", REEL_F32, { 5, { 1, v->frames, 3, v->height, v->width } }, p->clip };
@@ -180,7 +180,7 @@ void reel_preview_info_close(reel_preview_info **out)
     preview *p = out != NULL ? (preview *)*out : NULL;
     if (p == NULL)
         return;
-    reel_view_close(&p->view);
+    reel_lens_close(&p->view);
     reel_dataset_close(&p->ds);
     reel_free(p->clip);
     reel_free(p->index);
@@ -210,7 +210,7 @@ reel_status reel_preview(reel_context *ctx, const reel_args *args, reel_preview_
     *out = NULL;
     if (a == NULL)
         return reel_fail(err, REEL_ERR_ARG, "these are not the options of preview");
-    const reel_view_wish wish = { .model = a->model, .transform = a->transform, .num_frames = a->num_frames,
+    const reel_lens_wish wish = { .model = a->model, .transform = a->transform, .num_frames = a->num_frames,
                                   .image_size = a->image_size, .min_size = a->min_size, .max_size = a->max_size,
                                   .flip = a->flip, .fps = a->fps, .sample_rate = a->sample_rate,
                                   .clip_duration = a->clip_duration };
@@ -221,7 +221,7 @@ reel_status reel_preview(reel_context *ctx, const reel_args *args, reel_preview_
     p->args = a;
     REEL_TRY(check_args(a, err));
     REEL_TRY(find_item(p, &item, err));
-    REEL_TRY(reel_view_open(ctx, &wish, &p->view, err));
+    REEL_TRY(reel_lens_open(ctx, &wish, &p->view, err));
     REEL_TRY(take_clip(p, item, err));
     REEL_TRY(write_output(p, err));
     REEL_TRY(describe(p, item, err));

@@ -66,7 +66,7 @@ static void drop_buffers(reel_clip *c)
     c->ring_tag = NULL;
     c->taps = NULL;
     c->bytes = NULL;
-    reel_plan_free(&c->plan);
+    reel_geometry_free(&c->plan);
 }
 
 void reel_clip_end(reel_clip **clip)
@@ -87,10 +87,10 @@ static reel_status prepare(reel_clip *c, int width, int height, reel_error *err)
     drop_buffers(c);
     if (width < 1 || height < 1)
         return reel_fail(err, REEL_ERR_FORMAT, "a frame of %dx%d cannot be used", width, height);
-    reel_status status = reel_plan_make(&c->t, &c->draws, width, height, &c->plan, err);
+    reel_status status = reel_geometry_make(&c->t, &c->draws, width, height, &c->plan, err);
     if (status != REEL_OK)
         return status;
-    const reel_plan *p = &c->plan;
+    const reel_geometry *p = &c->plan;
     size_t cols = 3 * (size_t)p->cols, source = 3 * (size_t)p->source.w;
     c->ring_rows = p->down.most;
     c->planes = reel_alloc_aligned(source, sizeof *c->planes);
@@ -114,7 +114,7 @@ static void *ring_row(const reel_clip *c, int row)
 /* Source row `row` (counted in the source rectangle), resampled across. */
 static void make_row(reel_clip *c, const uint8_t *rgb, int row)
 {
-    const reel_plan *p = &c->plan;
+    const reel_geometry *p = &c->plan;
     const reel_axis *a = &p->across;
     if (p->method == REEL_METHOD_BYTES) {
         c->kernels.resize_row_u8(ring_row(c, row), rgb, a->n, a->lo, a->count, a->q, a->stride, a->shift);
@@ -133,7 +133,7 @@ static void make_row(reel_clip *c, const uint8_t *rgb, int row)
 /* Output row y of the window from the rows in the ring. */
 static void combine(reel_clip *c, int k, int y)
 {
-    const reel_plan *p = &c->plan;
+    const reel_geometry *p = &c->plan;
     const reel_axis *d = &p->down;
     size_t i = (size_t)y, cols = (size_t)p->cols, n = (size_t)d->count[i];
     size_t height = (size_t)c->t.height, width = (size_t)c->t.width;
@@ -160,7 +160,7 @@ static void combine(reel_clip *c, int k, int y)
 /* Zero pixels around a picture that is smaller than the crop. */
 static void pad(reel_clip *c, int k)
 {
-    const reel_plan *p = &c->plan;
+    const reel_geometry *p = &c->plan;
     size_t plane = (size_t)c->t.height * (size_t)c->t.width;
     if (p->cols == c->t.width && p->rows == c->t.height)
         return;

@@ -7,7 +7,7 @@
 
 /* What is done to frames of one size: resample the whole to mid_w x mid_h, of which only a window is computed, and put that
  * at (x0, y0) of the clip's picture. */
-typedef struct reel_plan {
+typedef struct reel_geometry {
     int in_w, in_h, mid_w, mid_h;
     int left, top;             /* of the window in the resampled picture */
     int x0, y0, cols, rows;    /* of the window in the clip's picture */
@@ -15,7 +15,7 @@ typedef struct reel_plan {
     reel_method method;
     reel_rect source;          /* pixels of the frame that are needed */
     reel_axis across, down;
-} reel_plan;
+} reel_geometry;
 
 struct reel_clip {
     reel_transform t;
@@ -24,7 +24,7 @@ struct reel_clip {
     int frames;
     float *out;                /* (frames, 3, height, width), the caller's */
     float table[3][256];       /* what becomes of a byte */
-    reel_plan plan;
+    reel_geometry plan;
     uint8_t *rgb;              /* source rectangle */
     size_t rgb_size;
     float *planes;             /* (3, source.w) one row before resampling */
@@ -35,8 +35,8 @@ struct reel_clip {
     uint8_t *bytes;            /* (3 cols) */
 };
 
-reel_status reel_plan_make(const reel_transform *t, const reel_transform_draws *d, int width, int height, reel_plan *plan,
+reel_status reel_geometry_make(const reel_transform *t, const reel_transform_draws *d, int width, int height, reel_geometry *plan,
                            reel_error *err);
-void reel_plan_free(reel_plan *plan);
+void reel_geometry_free(reel_geometry *plan);
 
 #endif

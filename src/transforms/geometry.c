@@ -22,7 +22,7 @@ static int bounded(double x)
 }
 
 /* PyTorchVideo's short_side_scale: the long side is floor(long / short * size), in that order. */
-static void short_side(reel_plan *p, int size)
+static void short_side(reel_geometry *p, int size)
 {
     bool tall = p->in_w < p->in_h;
     p->mid_w = tall ? size : bounded((double)p->in_w / p->in_h * size);
@@ -30,7 +30,7 @@ static void short_side(reel_plan *p, int size)
 }
 
 /* The processors' resize: int(size * long / short), an integer product. */
-static void processor_size(reel_plan *p, const reel_processor *proc)
+static void processor_size(reel_geometry *p, const reel_processor *proc)
 {
     int h = p->in_h, w = p->in_w;
     p->mid_w = w;
@@ -70,7 +70,7 @@ static void default_sizes(const reel_transform *t, int *least, int *most)
         *most = *least;
 }
 
-static reel_status train_plan(const reel_transform *t, const reel_transform_draws *d, reel_plan *p, reel_error *err)
+static reel_status train_plan(const reel_transform *t, const reel_transform_draws *d, reel_geometry *p, reel_error *err)
 {
     int least, most;
     default_sizes(t, &least, &most);
@@ -86,7 +86,7 @@ static reel_status train_plan(const reel_transform *t, const reel_transform_draw
 }
 
 /* Multi-view: short side as it must be, then one of `crops` places along the long side (PyTorchVideo's uniform_crop for 3). */
-static reel_status view_plan(const reel_transform *t, reel_plan *p, reel_error *err)
+static reel_status view_plan(const reel_transform *t, reel_geometry *p, reel_error *err)
 {
     int side = t->height > t->width ? t->height : t->width;
     p->method = REEL_METHOD_LERP;
@@ -105,7 +105,7 @@ static reel_status view_plan(const reel_transform *t, reel_plan *p, reel_error *
     return REEL_OK;
 }
 
-static reel_status processor_plan(const reel_transform *t, reel_plan *p, reel_error *err)
+static reel_status processor_plan(const reel_transform *t, reel_geometry *p, reel_error *err)
 {
     const reel_processor *proc = t->processor;
     p->method = REEL_METHOD_BYTES;
@@ -119,11 +119,11 @@ static reel_status processor_plan(const reel_transform *t, reel_plan *p, reel_er
     return REEL_OK;
 }
 
-reel_status reel_plan_make(const reel_transform *t, const reel_transform_draws *d, int width, int height, reel_plan *p,
+reel_status reel_geometry_make(const reel_transform *t, const reel_transform_draws *d, int width, int height, reel_geometry *p,
                            reel_error *err)
 {
     reel_status status = REEL_OK;
-    *p = (reel_plan){.in_w = width, .in_h = height, .cols = t->width, .rows = t->height};
+    *p = (reel_geometry){.in_w = width, .in_h = height, .cols = t->width, .rows = t->height};
     if (t->crops > 1) {
         status = view_plan(t, p, err);
     } else if (t->kind == REEL_TRANSFORM_TRAIN) {
@@ -142,16 +142,16 @@ reel_status reel_plan_make(const reel_transform *t, const reel_transform_draws *
                          width, height, p->mid_w, p->mid_h, MOST_SIDE);
     if (!reel_axis_make(&p->across, p->method, width, p->mid_w, p->left, (size_t)p->cols, p->mirrored) ||
         !reel_axis_make(&p->down, p->method, height, p->mid_h, p->top, (size_t)p->rows, false)) {
-        reel_plan_free(p);
+        reel_geometry_free(p);
         return reel_fail_nomem(err, "transform");
     }
     p->source = (reel_rect){p->across.first, p->down.first, p->across.used, p->down.used};
     return REEL_OK;
 }
 
-void reel_plan_free(reel_plan *p)
+void reel_geometry_free(reel_geometry *p)
 {
     reel_axis_free(&p->across);
     reel_axis_free(&p->down);
-    *p = (reel_plan){0};
+    *p = (reel_geometry){0};
 }

@@ -1,4 +1,4 @@
-#include "data/view.h"
+#include "data/lens.h"
 
 #include <math.h>
 #include <string.h>
@@ -78,7 +78,7 @@ static void resize_processor(reel_processor *p, int was, int size)
     p->crop_height = p->crop_width = size;
 }
 
-static reel_status open_model(const reel_view_wish *wish, reel_view *v, reel_error *err)
+static reel_status open_model(const reel_lens_wish *wish, reel_lens *v, reel_error *err)
 {
     shape s;
     reel_status status = read_shape(wish->model, &s, err);
@@ -108,10 +108,10 @@ reel_frames_mode reel_view_mode(const char *sampling)
          : strcmp(sampling, "pipeline") == 0 ? REEL_FRAMES_WHOLE : REEL_FRAMES_WINDOW;
 }
 
-reel_status reel_view_open(reel_context *ctx, const reel_view_wish *wish, reel_view *out, reel_error *err)
+reel_status reel_lens_open(reel_context *ctx, const reel_lens_wish *wish, reel_lens *out, reel_error *err)
 {
     reel_status status = REEL_OK;
-    *out = (reel_view){ .frames = DEFAULT_FRAMES };
+    *out = (reel_lens){ .frames = DEFAULT_FRAMES };
     if (wish->model[0] != 0) {
         REEL_TRY(open_model(wish, out, err));
     } else {
@@ -133,14 +133,14 @@ reel_status reel_view_open(reel_context *ctx, const reel_view_wish *wish, reel_v
                                        .flip = wish->flip, .kernels = &out->kernels };
 done:
     if (status != REEL_OK)
-        reel_view_close(out);
+        reel_lens_close(out);
     return status;
 }
 
-void reel_view_close(reel_view *view)
+void reel_lens_close(reel_lens *lens)
 {
-    reel_processor_free(&view->processor);
-    *view = (reel_view){ 0 };
+    reel_processor_free(&lens->processor);
+    *lens = (reel_lens){ 0 };
 }
 
 reel_status reel_pick_split(const reel_dataset *ds, const char *name, int *split, reel_error *err)
