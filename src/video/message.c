@@ -10,6 +10,8 @@ enum { WORDS = 256 };
 /* A codec's own threads complain into their own copies, which nobody reads. */
 static _Thread_local char words[WORDS];
 
+static void remember(void *object, int level, const char *format, va_list args) __attribute__((format(printf, 3, 0)));
+
 static void remember(void *object, int level, const char *format, va_list args)
 {
     if (level > AV_LOG_ERROR)
