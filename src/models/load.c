@@ -50,7 +50,7 @@ static reel_status check_sources(const reel_params *params, reel_matching *match
         const reel_st_tensor *t = match->source[i];
         if (p->name == NULL)
             continue;
-        fresh[i] = t == NULL || replaced_head(t, p, o);
+        fresh[i] = t == NULL || replaced_head(t, p, o) || (o->ignore_mismatched && !reel_shape_equal(&t->shape, &p->shape));
         missing[i] = t == NULL && (o->need_all || !p->head);
         lost += missing[i];
         if (!fresh[i])

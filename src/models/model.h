@@ -41,6 +41,7 @@ typedef struct reel_load_options {
     uint64_t seed;                         /* for what must be drawn anew */
     bool need_all;                         /* a missing head is an error (inference) */
     int num_frames;                        /* > 0: instead of the config's, where the architecture allows */
+    bool ignore_mismatched;                /* a tensor of another shape is drawn anew (and reported) instead of refused */
 } reel_load_options;
 
 /* Names of tensors, for what the user is told. */

@@ -128,9 +128,11 @@ static reel_status model_open(reel_trainer *t, reel_error *err)
     reel_load_report report = {0};
     reel_status status = REEL_OK;
     reel_load_options options = {.labels = t->data->classes, .n_labels = t->data->n_classes, .seed = (uint64_t)t->o->seed,
-                                 .num_frames = (int)t->o->num_frames};
+                                 .num_frames = (int)t->o->num_frames,
+                                 .ignore_mismatched = t->o->ignore_mismatched_sizes};
     if (t->resume_path != NULL) {
         options.need_all = true;
+        options.ignore_mismatched = false;  /* a checkpoint of ours is taken as it is or not at all */
         status = reel_model_load(t->ctx, t->resume_path, &options, &t->model, &report, err);
     } else if (*t->o->from_config != '\0') {
         status = reel_model_create(t->ctx, t->o->from_config, &options, &t->model, err);

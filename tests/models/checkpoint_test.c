@@ -304,6 +304,16 @@ static void damaged_checkpoints(void **state)
     memcpy(at, "\"intermediate_size\": 32", 23);
     bed_write_text(dir, "config.json", config);
     load_fails(&part, REEL_ERR_MISMATCH, "(24, 12)");
+
+    reel_model *m;
+    reel_load_report report = {0};
+    reel_load_options o = {.seed = 3, .ignore_mismatched = true};
+    BED_OK(reel_model_load(ctx, dir, &o, &m, &report, bed_err));
+    assert_int_equal(report.n_fresh, 6);  /* two layers: both matrices of the MLP and the bias between */
+    assert_non_null(strstr(report.fresh[0], "intermediate.dense.weight"));
+    assert_int_equal(m->config.intermediate, 32);
+    reel_load_report_free(&report);
+    reel_model_close(&m);
 }
 
 static void missing_files(void **state)
