@@ -227,7 +227,7 @@ static void info_of_real_clips(void **state)
     (void)state;
     char path[512];
     if (test_shared("data/actions", path) == NULL) {
-        print_message("no real videos here: skipped\n");
+        print_message("# no real videos here: skipped\n");
         skip();
     }
     reel_data_info *info = info_of(path, "false");
@@ -246,7 +246,7 @@ static void info_of_broken_clips(void **state)
     (void)state;
     char path[512], name[700];
     if (test_shared("data/broken", path) == NULL) {
-        print_message("no real videos here: skipped\n");
+        print_message("# no real videos here: skipped\n");
         skip();
     }
     assert_int_equal(reel_dir_make(in_dir("broken/train"), &err), REEL_OK);
