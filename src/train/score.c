@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
 static const reel_plan *plan_at(const reel_scoring *s, size_t i)
 {
@@ -84,8 +85,10 @@ reel_status reel_packed_check(const reel_dataset *ds, const reel_config *c, reel
 
 const char *reel_reason_short(const char *reason, const char *path)
 {
-    size_t n = strlen(path);
-    if (strncmp(reason, path, n) == 0 && strncmp(reason + n, ": ", 2) == 0)
+    char shown[REEL_ERROR_SIZE];
+    reel_escape(shown, sizeof shown, path);  /* messages hold names as people see them */
+    size_t n = strlen(shown);
+    if (strncmp(reason, shown, n) == 0 && strncmp(reason + n, ": ", 2) == 0)
         return reason + n + 2;
     return reason;
 }
