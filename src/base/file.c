@@ -418,6 +418,31 @@ bool reel_exists(const char *path)
     return lstat(path, &st) == 0;
 }
 
+bool reel_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+reel_status reel_output_check(const char *output, const char *input, const char *folder, reel_error *err)
+{
+    if (reel_is_dir(output))
+        return reel_fail(err, REEL_ERR_EXISTS, "--output %s is a folder; name a file", output);
+    if (input != NULL && reel_same_file(output, input))
+        return reel_fail(err, REEL_ERR_EXISTS, "--output %s is the input itself. Choose another name.", output);
+    if (folder == NULL || *folder == '\0' || !reel_exists(output))
+        return REEL_OK;
+    char *dir = parent_of(output);
+    if (dir == NULL)
+        return reel_fail_nomem(err, output);
+    bool inside = reel_same_file(dir, folder);
+    reel_free(dir);
+    if (inside)
+        return reel_fail(err, REEL_ERR_EXISTS, "--output %s is a file of %s, which is read here. Choose another name.", output,
+                         folder);
+    return REEL_OK;
+}
+
 char *reel_path_join(const char *dir, const char *name)
 {
     size_t n = strlen(dir);

@@ -56,6 +56,10 @@ void reel_names_free(reel_names *names);
 bool reel_is_dir(const char *path);
 bool reel_is_file(const char *path);   /* a regular file, links followed */
 bool reel_exists(const char *path);
+bool reel_same_file(const char *a, const char *b);  /* both there, and one file (links followed) */
+/* May `output` be written (replacing what is called so)? Not where it is a folder, one of the job's inputs, or in the folder
+ * that the job reads from and there already. input, folder: "" or NULL for none. */
+reel_status reel_output_check(const char *output, const char *input, const char *folder, reel_error *err);
 char *reel_path_join(const char *dir, const char *name);  /* NULL: no memory */
 const char *reel_path_base(const char *path);             /* behind the last '/'; trailing '/' must be gone */
 uint64_t reel_disk_free(const char *path);                /* bytes; UINT64_MAX where unknown */

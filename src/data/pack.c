@@ -113,6 +113,7 @@ static reel_status write_clips(pack *p, reel_st_writer *w, reel_error *err)
     const reel_loader_config config = {
         .dataset = p->ds, .plan = p->plan, .plans = p->plans, .batch = BATCH, .transform = &p->view.transform,
         .frames = p->view.frames, .clip_floats = p->view.clip_floats, .ahead = AHEAD, .autorotate = p->args->autorotate,
+        .skip_truncated = true,
         .threads = reel_loader_threads(p->ctx, p->args->dataloader_num_workers) };
     REEL_TRY(reel_loader_open(p->ctx, &config, &loader, err));
     for (;;) {
@@ -204,6 +205,7 @@ reel_status reel_data_pack(reel_context *ctx, const reel_args *args, reel_error 
                                   .clip_duration = a->clip_duration };
     if (a->output[0] == 0 || !reel_ends_with(a->output, ".safetensors"))
         return reel_fail(err, REEL_ERR_ARG, "--output: %s is not a name that ends in .safetensors", a->output);
+    REEL_TRY(reel_output_check(a->output, a->data, a->model, err));
     REEL_TRY(reel_dataset_open(ctx, a->data, &p.ds, err));
     if (p.ds->is_packed)
         REEL_TRY(reel_fail(err, REEL_ERR_UNSUPPORTED, "%s is packed already", a->data));

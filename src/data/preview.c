@@ -84,6 +84,9 @@ static reel_status take_clip(preview *p, const reel_item *item, reel_error *err)
     trace.time = p->time;
     reel_plan_draw(&plan, (uint64_t)a->seed, (uint32_t)a->epoch, (uint64_t)a->index);  /* as train draws for this sample */
     REEL_TRY(reel_plan_carry_out(p->ctx, &plan, &p->view.transform, p->view.frames, a->autorotate, 0, p->clip, &trace, err));
+    if (trace.promised > 0)
+        reel_log(p->ctx, REEL_LOG_WARNING, "warning", "%s: truncated after frame %lld of %lld", item->shown,
+                 (long long)trace.frames, (long long)trace.promised);
     if (trace.repeated)
         reel_log(p->ctx, REEL_LOG_WARNING, "warning", "%s: fewer than %d frames; some repeat", item->shown, p->view.frames);
     p->shown.sampled = (size_t)p->view.frames;
@@ -220,7 +223,9 @@ reel_status reel_preview(reel_context *ctx, const reel_args *args, reel_preview_
     p->ctx = ctx;
     p->args = a;
     REEL_TRY(check_args(a, err));
+    REEL_TRY(reel_output_check(a->output, a->data, a->model, err));
     REEL_TRY(find_item(p, &item, err));
+    REEL_TRY(reel_output_check(a->output, item->path, a->model, err));
     REEL_TRY(reel_lens_open(ctx, &wish, &p->view, err));
     REEL_TRY(take_clip(p, item, err));
     REEL_TRY(write_output(p, err));

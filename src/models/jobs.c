@@ -98,6 +98,7 @@ reel_status reel_forward(reel_context *ctx, const reel_args *args, reel_error *e
     if (a == NULL)
         return reel_fail(err, REEL_ERR_ARG, "these are not the options of 'forward'");
     REEL_TRY(check_dtype(a->dtype, err));
+    REEL_TRY(reel_output_check(a->output, a->input, a->model, err));
     REEL_TRY(reel_model_open(ctx, a->model, &m, err));
     REEL_TRY(clips_open(m, a->input, &in, err));
     size_t batch = in.n < (size_t)a->batch_size ? in.n : (size_t)a->batch_size, labels = (size_t)m->config.labels, states;

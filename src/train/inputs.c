@@ -2,13 +2,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "video/decode.h"
 
-enum { DEPTH = 32 };  /* folders in folders; a link to a folder above would go on for ever */
+enum { DEPTH = 32 };  /* folders in folders */
 
 static reel_status add(reel_inputs *in, const char *path, const char *reason, reel_error *err)
 {
@@ -22,8 +23,18 @@ static reel_status add(reel_inputs *in, const char *path, const char *reason, re
     return REEL_OK;
 }
 
-static reel_status walk(reel_inputs *in, const char *dir, int depth, reel_error *err)
+/* The folders that a walk is in: a link back to one of them is not followed. */
+typedef struct visited { dev_t dev; ino_t ino; const struct visited *up; } visited;
+
+static reel_status walk(reel_inputs *in, const char *dir, int depth, const visited *up, reel_error *err)
 {
+    struct stat st;
+    if (stat(dir, &st) != 0)
+        return REEL_OK;  /* gone since it was listed */
+    for (const visited *v = up; v != NULL; v = v->up)
+        if (v->dev == st.st_dev && v->ino == st.st_ino)
+            return REEL_OK;
+    const visited here = {st.st_dev, st.st_ino, up};
     reel_names names = {0};
     reel_status status = reel_dir_list(dir, &names, err);
     for (size_t i = 0; i < names.n && status == REEL_OK; i++) {
@@ -33,7 +44,7 @@ static reel_status walk(reel_inputs *in, const char *dir, int depth, reel_error 
         if (path == NULL)
             status = reel_fail_nomem(err, dir);
         else if (reel_is_dir(path))
-            status = depth < DEPTH ? walk(in, path, depth + 1, err)
+            status = depth < DEPTH ? walk(in, path, depth + 1, &here, err)
                                    : reel_fail(err, REEL_ERR_LIMIT, "%s: folders are nested deeper than %d", dir, DEPTH);
         else if (reel_video_name(path))
             status = add(in, path, NULL, err);
@@ -60,7 +71,7 @@ reel_status reel_inputs_open(const char *const *given, size_t n, reel_inputs *ou
             continue;
         }
         out->several = true;
-        REEL_TRY(walk(out, given[i], 0, err));
+        REEL_TRY(walk(out, given[i], 0, NULL, err));
         if (out->n == first)
             REEL_TRY(add(out, given[i], "a folder with no video in it", err));
         qsort(out->item + first, out->n - first, sizeof *out->item, compare_inputs);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "train/checkpoint.h"
 #include "train/lock.h"
@@ -37,6 +38,31 @@ static bool is_inside(const char *path, const char *dir)
     return strncmp(a, b, n) == 0 && (a[n] == '\0' || a[n] == '/');
 }
 
+/* A run whose videos were all unreadable leaves its list of them, which must not block the next try. */
+static bool is_skip_list(const char *dir, const char *name)
+{
+    static const char head[] = "video,reason\n";
+    char *path = strcmp(name, "skipped.csv") == 0 ? reel_path_join(dir, name) : NULL, *text = NULL;
+    size_t n = 0;
+    bool ours = path != NULL && reel_file_read(path, REEL_JSON_LIMIT * 64, &text, &n, NULL) == REEL_OK && n >= sizeof head - 1 &&
+                memcmp(text, head, sizeof head - 1) == 0;
+    reel_free(text);
+    reel_free(path);
+    return ours;
+}
+
+/* trainer_state.json marks a run, if it is one. */
+static bool is_state(const char *dir, const char *name)
+{
+    reel_json *j = NULL;
+    char *path = reel_path_join(dir, name);
+    bool ours = path != NULL && reel_json_read(path, REEL_JSON_LIMIT * 64, true, &j, NULL) == REEL_OK &&
+                reel_json_is_number(reel_json_get(j, "global_step"));
+    reel_json_free(j);
+    reel_free(path);
+    return ours;
+}
+
 typedef struct contents { bool state, any; char other[256], result[256], foreign[256]; size_t checkpoints; } contents;
 
 static reel_status look(const char *dir, contents *c, reel_error *err)
@@ -49,7 +75,7 @@ static reel_status look(const char *dir, contents *c, reel_error *err)
         const char *name = names.name[i];
         char *manifest = reel_format("%s/%s/" REEL_MANIFEST_NAME, dir, name);
         bool numbered = reel_checkpoint_step(name, &step);
-        if (strcmp(name, REEL_LOCK_NAME) == 0 || reel_checkpoint_is_stale(name))
+        if (strcmp(name, REEL_LOCK_NAME) == 0 || reel_checkpoint_is_stale(name) || is_skip_list(dir, name))
             ;
         else if (numbered && manifest != NULL && reel_is_file(manifest))
             c->checkpoints++;
@@ -59,7 +85,7 @@ static reel_status look(const char *dir, contents *c, reel_error *err)
             snprintf(c->result, sizeof c->result, "%s", name);
         else
             snprintf(c->other, sizeof c->other, "%s", name);
-        c->state = c->state || strcmp(name, REEL_TRAINER_STATE_NAME) == 0;
+        c->state = c->state || (strcmp(name, REEL_TRAINER_STATE_NAME) == 0 && is_state(dir, name));
         reel_free(manifest);
     }
     reel_names_free(&names);
@@ -84,7 +110,7 @@ static reel_status refuse(const char *dir, const contents *c, reel_error *err)
                      *c->foreign ? c->foreign : *c->result ? c->result : c->other);
 }
 
-reel_status reel_outdir_check(const char *dir, bool overwrite, const char *model, reel_error *err)
+reel_status reel_outdir_check(const char *dir, bool overwrite, const char *model, const char *data, reel_error *err)
 {
     contents c;
     reel_status status = look(dir, &c, err);
@@ -98,6 +124,8 @@ reel_status reel_outdir_check(const char *dir, bool overwrite, const char *model
                          "remove. "
                          "Choose another --output_dir.",
                          dir, model);
+    if (is_inside(data, dir))
+        return reel_fail(err, REEL_ERR_EXISTS, "%s holds the data of the run (%s). Choose another --output_dir.", dir, data);
     if (*c.foreign)
         return reel_fail(err, REEL_ERR_EXISTS,
                          "%s/%s is not a checkpoint that reel wrote, and would be in the way. Choose another "

@@ -8,7 +8,7 @@
 
 /* An existing folder, under its lock: REEL_ERR_EXISTS where it holds a run or other things that a new run must not touch.
  * `model`: the folder that the run starts from ("" none), which overwriting must not remove. */
-reel_status reel_outdir_check(const char *dir, bool overwrite, const char *model, reel_error *err);
+reel_status reel_outdir_check(const char *dir, bool overwrite, const char *model, const char *data, reel_error *err);
 
 /* Removes the checkpoints and result files of an earlier run. */
 reel_status reel_outdir_clear(const char *dir, reel_error *err);

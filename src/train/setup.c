@@ -62,7 +62,7 @@ static reel_status dir_look(reel_trainer *t, reel_error *err)
         return reel_fail(err, REEL_ERR_EXISTS, "--output_dir %s is there and is not a folder", t->dir);
     reel_status status = reel_lock_take(t->ctx, t->dir, &t->lock, err);
     if (status == REEL_OK && t->resume_path == NULL)
-        status = reel_outdir_check(t->dir, t->o->overwrite_output_dir, t->o->model, err);
+        status = reel_outdir_check(t->dir, t->o->overwrite_output_dir, t->o->model, t->o->data, err);
     return status;
 }
 
@@ -73,10 +73,10 @@ static reel_status dir_begin(reel_trainer *t, reel_error *err)
         t->made_dir = !reel_exists(t->dir);
         REEL_TRY(reel_dir_make(t->dir, err));
         REEL_TRY(reel_lock_take(t->ctx, t->dir, &t->lock, err));
-        REEL_TRY(reel_outdir_check(t->dir, false, "", err));  /* made by someone else meanwhile? */
+        REEL_TRY(reel_outdir_check(t->dir, false, "", "", err));  /* made by someone else meanwhile? */
     }
     REEL_TRY(reel_checkpoint_clear_stale(t->dir, err));
-    if (t->o->overwrite_output_dir && t->resume_path == NULL)
+    if (t->resume_path == NULL)  /* what the check let pass is a former run's, or its list of skipped videos */
         REEL_TRY(reel_outdir_clear(t->dir, err));
 done:
     return status;

@@ -47,7 +47,37 @@ run forward $M --input "$T/in.safetensors" -o "$T/logits.safetensors"
 check "forward replaces it" worked
 check "it is replaced" [ "$(head -c 3 "$T/logits.safetensors")" != old ]
 cp "$T/in.safetensors" "$T/keep.safetensors"
-run forward $M --input "$T/in.safetensors" -o "$T/in.safetensors"
+fails 1 "input itself" "forward onto its input" forward $M --input "$T/in.safetensors" -o "$T/in.safetensors"
+check "the input is as it was" cmp -s "$T/in.safetensors" "$T/keep.safetensors"
+cp -r "$T/model" "$T/model2"
+fails 1 "which is read here" "forward onto the model" forward --model "$T/model2" --input "$T/in.safetensors" -o "$T/model2/model.safetensors"
+check "the model is as it was" cmp -s "$T/model/model.safetensors" "$T/model2/model.safetensors"
+run preview "$clip" $M -o "$T/one.gif"
+cp "$T/one.gif" "$T/two.gif"
+fails 1 "input itself" "preview onto its video" preview "$T/one.gif" $M -o "$T/one.gif"
+check "the video is as it was" cmp -s "$T/one.gif" "$T/two.gif"
+cp -r "$T/data" "$T/data2"
+run train --model "$T/model" --data "$T/data2" --output_dir "$T/data2" --overwrite_output_dir --max_steps 1
+check "train over its data is refused" [ $code -eq 1 ]
+check "the data is as it was" diff -r "$T/data" "$T/data2"
+mkdir -p "$T/odd" && echo mine >"$T/odd/trainer_state.json"
+run train $TRAIN --max_steps 1 --output_dir "$T/odd" --overwrite_output_dir
+check "a file that is called like a run's is none" [ "$code $(cat "$T/odd/trainer_state.json")" = "1 mine" ]
+
+# A run that could read nothing does not block the next.
+mkdir -p "$T/bad/train/jump" "$T/bad/train/run"
+echo x >"$T/bad/train/jump/a.avi"
+echo y >"$T/bad/train/run/b.avi"
+run train --model "$T/model" --data "$T/bad" --output_dir "$T/again" --max_steps 1
+check "all unreadable: a failure" [ $code -eq 1 ]
+run train $TRAIN --max_steps 1 --output_dir "$T/again"
+check "the next run takes the folder" worked
+check "and leaves no old list of skipped videos" [ ! -e "$T/again/skipped.csv" ]
+
+# Links in a circle are walked once.
+mkdir -p "$T/ring/in" && cp "$clip" "$T/ring/in/" && ln -s .. "$T/ring/in/back"
+run predict $M "$T/ring"
+check "a folder that links to itself" worked
 check "no temporary file is left" [ -z "$(find "$T" -name '*tmp*')" ]
 
 # The folder of a run that goes on belongs to it.
