@@ -4,6 +4,7 @@
 
 #include "args/rows.h"
 #include "base/json.h"
+#include "base/text.h"
 
 /* Is one of the alternatives "a|b" of `need` given? *n gets the length of the first. */
 static bool is_given(const reel_args *args, const char *need, size_t length)
@@ -137,12 +138,16 @@ reel_status reel_preview_check(const reel_args *args, reel_error *err)
     const reel_preview_args *p = args->values;
     if (p->video[0] != '\0' && p->data[0] != '\0')
         return reel_fail(err, REEL_ERR_ARG, "a video and --data exclude each other: one clip is shown");
+    if (!reel_ends_with(p->output, ".gif") && !reel_ends_with(p->output, ".png") && !reel_ends_with(p->output, ".safetensors"))
+        return reel_fail(err, REEL_ERR_ARG, "--output: %s is not a name that ends in .gif, .png or .safetensors", p->output);
     return check_sizes(p->min_size, p->max_size, err);
 }
 
 reel_status reel_pack_check(const reel_args *args, reel_error *err)
 {
     const reel_data_pack_args *p = args->values;
+    if (!reel_ends_with(p->output, ".safetensors"))
+        return reel_fail(err, REEL_ERR_ARG, "--output: %s is not a name that ends in .safetensors", p->output);
     return check_sizes(p->min_size, p->max_size, err);
 }
 

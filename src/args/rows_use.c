@@ -36,7 +36,7 @@ JOB_TABLE(predict, "predict", "model", NULL, NULL);
 
 #define ROW_STRUCT reel_preview_args
 static const reel_option rows_preview[] = {
-    ROW_STRING(video, GROUP_INPUT, "", "a video file, or"),
+    ROW_STRING(video, GROUP_INPUT, "", "a video file; or --data"),
     ROW_STRING(data, GROUP_INPUT, "", "folder, archive, csv or packed file"),
     ROW_STRING(split, GROUP_INPUT, "train", "which part of the data"),
     ROW_INT(index, GROUP_INPUT, 0, 1e9, "0", "", "which video of the split"),

@@ -22,6 +22,8 @@ fails 2 "'nan' is not a number" "not finite" train --learning_rate nan
 fails 2 "whole number" "not whole" train --seed 1.5
 fails 2 "is not one of" "unknown word" train --eval_strategy epochs
 fails 2 "is not true or false" "half a truth" train --shuffle=maybe
+fails 2 "ends in .gif" "a picture of another kind" preview v.avi -o a.jpg
+fails 2 "ends in .safetensors" "a packed file of another kind" data pack d -o a.txt
 fails 2 "needs a value" "value missing at the end" train --model
 fails 2 "needs a value" "value missing before an option" train --model --data d
 fails 2 "train needs --model" "train without anything" train
