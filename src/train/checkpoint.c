@@ -89,14 +89,25 @@ reel_status reel_checkpoint_remove(const char *dir, int64_t step, reel_error *er
     return status;
 }
 
+/* Behind `prefix`: digits, a dot, digits, and `suffix`, as names with a step and a process have it? */
+static bool is_step_and_pid(const char *name, const char *prefix, const char *suffix)
+{
+    size_t n = strlen(prefix);
+    if (strncmp(name, prefix, n) != 0)
+        return false;
+    const char *step = name + n, *pid = step + strspn(step, "0123456789");
+    if (pid == step || *pid != '.')
+        return false;
+    const char *end = pid + 1 + strspn(pid + 1, "0123456789");
+    return end > pid + 1 && strcmp(end, suffix) == 0;
+}
+
 bool reel_checkpoint_is_stale(const char *name)
 {
-    if (strncmp(name, ".trash-", 7) == 0)
-        return name[7] >= '0' && name[7] <= '9';
+    if (is_step_and_pid(name, ".trash-", "") || is_step_and_pid(name, "." PREFIX, ".tmp"))
+        return true;
     if (*name != '.' || !reel_ends_with(name, ".tmp"))
         return false;
-    if (strncmp(name, "." PREFIX, strlen(PREFIX) + 1) == 0)
-        return true;
     /* one file of ours being written: .NAME.PID-RANDOM.tmp (base/file.h) */
     static const char *const files[] = {"config.json.", "model.safetensors.", "preprocessor_config.json.",
                                         REEL_TRAINER_STATE_NAME ".", "train_results.json.", "eval_results.json.",
@@ -161,7 +172,7 @@ done:
     return status;
 }
 
-/* The newest, the best and what the run came from stay; of the rest the oldest go. */
+/* The newest and the best stay; of the rest the oldest go. */
 static reel_status retain(const reel_saving *s, reel_error *err)
 {
     reel_checkpoints all = {0};

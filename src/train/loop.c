@@ -10,15 +10,10 @@
 
 static reel_status fail_not_finite(const reel_trainer *t, const char *what, double value, reel_error *err)
 {
-    char *last = t->saved_step >= 0 ? reel_checkpoint_path(t->dir, t->saved_step) : NULL;
-    reel_status status = reel_fail(err, REEL_ERR_NUMERIC,
-                                   "step %lld: the %s is not a finite number (%g), so the run cannot go on. The "
-                                   "weights of the "
-                                   "step before were not changed; the last checkpoint is %s. A smaller "
-                                   "--learning_rate or more --warmup_steps may help.",
-                                   (long long)t->state.step + 1, what, value, last != NULL ? last : "none");
-    reel_free(last);
-    return status;
+    return reel_fail(err, REEL_ERR_NUMERIC,
+                     "step %lld: the %s is not a finite number (%g), so the run cannot go on. The weights of the step "
+                     "before were not changed. A smaller --learning_rate or more --warmup_steps may help.",
+                     (long long)t->state.step + 1, what, value);
 }
 
 /* Forward and backward of a step's clips in micro batches; the loss of each is its sum over the clips of all of them,
@@ -187,8 +182,11 @@ done:
 static reel_status put_in_order(reel_trainer *t, reel_error *err)
 {
     reel_status status = REEL_OK;
-    if (t->state.step > 0 && !t->saved_now)
+    /* with --save_only_model too: a run can go on only from a whole checkpoint */
+    if (t->state.step > 0 && (!t->saved_now || t->o->save_only_model)) {
+        t->saves_all = true;
         status = reel_trainer_save(t, err);
+    }
     if (status != REEL_OK)
         return status;
     char *path = t->saved_step > 0 ? reel_checkpoint_path(t->dir, t->saved_step) : NULL;
@@ -212,8 +210,24 @@ static reel_status loop(reel_trainer *t, reel_error *err)
         REEL_TRY(reel_trainer_after_step(t, err));
     while (s->step < s->max_steps)
         REEL_TRY(epoch_do(t, s->step / t->updates_per_epoch, s->step % t->updates_per_epoch, err));
+    if (s->updates == 0)
+        status = reel_fail(err, REEL_ERR_FORMAT,
+                           "no step had a video that could be read, so nothing was learned and no model is written; the "
+                           "first is %s: %s",
+                           s->n_skips > 0 ? s->skip[0].video : "?", s->n_skips > 0 ? s->skip[0].reason : "?");
 done:
     return status;
+}
+
+/* Adds the newest checkpoint to the message. */
+static void say_where(const reel_trainer *t, reel_error *err)
+{
+    char *last = t->saved_step >= 0 ? reel_checkpoint_path(t->dir, t->saved_step) : NULL;
+    if (err != NULL) {
+        reel_error why = *err;
+        reel_fail(err, why.status, "%s The last checkpoint is %s.", why.message, last != NULL ? last : "none");
+    }
+    reel_free(last);
 }
 
 reel_status reel_trainer_loop(reel_trainer *t, reel_error *err)
@@ -223,9 +237,10 @@ reel_status reel_trainer_loop(reel_trainer *t, reel_error *err)
         return put_in_order(t, err);
     if (status != REEL_OK && t->skips_changed)
         reel_skips_write(&t->state, t->dir, NULL);
-    /* bad data in an evaluation must not cost what was learned */
-    if ((status == REEL_ERR_FORMAT || status == REEL_ERR_NUMERIC) && t->state.updates > 0 && !t->saved_now &&
-        t->state.stage != REEL_STAGE_DONE)
+    /* bad data, or a loss that is no number, must not cost what was learned: memory holds the last whole step */
+    if ((status == REEL_ERR_FORMAT || status == REEL_ERR_NUMERIC) && t->state.updates > 0 && !t->saved_now)
         reel_trainer_save(t, NULL);
+    if (status == REEL_ERR_NUMERIC)
+        say_where(t, err);
     return status;
 }

@@ -1,5 +1,7 @@
 #include "train/options.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -30,6 +32,11 @@ static bool is_passing(const char *name)
     return strcmp(name, "resume_from_checkpoint") == 0 || strcmp(name, "overwrite_output_dir") == 0;
 }
 
+static bool is_place(const char *name)
+{
+    return strcmp(name, "data") == 0 || strcmp(name, "model") == 0 || strcmp(name, "from_config") == 0;
+}
+
 reel_json *reel_options_json(const reel_args *args)
 {
     size_t n;
@@ -40,6 +47,12 @@ reel_json *reel_options_json(const reel_args *args)
             continue;
         char *text = reel_value_text(&rows[i], reel_args_field(args, &rows[i])), shown[4096];
         bool ok = text != NULL;
+        char whole[PATH_MAX];  /* a place is kept whole: the run may go on from another folder */
+        if (ok && is_place(rows[i].name) && *text != '\0' && realpath(text, whole) != NULL) {
+            reel_free(text);
+            text = reel_strdup(whole);
+            ok = text != NULL;
+        }
         if (ok) {
             reel_escape(shown, sizeof shown, text);  /* a path may hold anything; JSON may not */
             ok = reel_json_set_string(json, rows[i].name, shown);

@@ -140,6 +140,37 @@ reel_status reel_outdir_check(const char *dir, bool overwrite, const char *model
     return REEL_OK;
 }
 
+/* A run that was killed while it wrote its results has no trainer_state.json yet; but config.json, which comes first, is then
+ * that of its checkpoints. */
+static bool same_config(const char *dir, const char *checkpoint)
+{
+    char *text[2] = {NULL, NULL};
+    size_t n[2] = {0, 0};
+    const char *const folder[2] = {dir, checkpoint};
+    bool same = true;
+    for (int i = 0; i < 2 && same; i++) {
+        char *path = reel_path_join(folder[i], "config.json");
+        same = path != NULL && reel_file_read(path, REEL_JSON_LIMIT, &text[i], &n[i], NULL) == REEL_OK;
+        reel_free(path);
+    }
+    same = same && n[0] == n[1] && memcmp(text[0], text[1], n[0]) == 0;
+    reel_free(text[0]);
+    reel_free(text[1]);
+    return same;
+}
+
+reel_status reel_outdir_resume_check(const char *dir, const char *checkpoint, reel_error *err)
+{
+    contents c;
+    reel_status status = look(dir, &c, err);
+    if (status != REEL_OK || c.state || *c.result == '\0' || same_config(dir, checkpoint))
+        return status;
+    return reel_fail(err, REEL_ERR_EXISTS,
+                     "%s/%s is not of the run that %s belongs to, and going on would replace it. Move the checkpoint into a "
+                     "folder of its own.",
+                     dir, c.result, checkpoint);
+}
+
 reel_status reel_outdir_clear(const char *dir, reel_error *err)
 {
     reel_checkpoints all = {0};

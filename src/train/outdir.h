@@ -10,6 +10,9 @@
  * `model`: the folder that the run starts from ("" none), which overwriting must not remove. */
 reel_status reel_outdir_check(const char *dir, bool overwrite, const char *model, const char *data, reel_error *err);
 
+/* May a run go on in `dir` from `checkpoint`? REEL_ERR_EXISTS where result files lie there that are not of that run. */
+reel_status reel_outdir_resume_check(const char *dir, const char *checkpoint, reel_error *err);
+
 /* Removes the checkpoints and result files of an earlier run. */
 reel_status reel_outdir_clear(const char *dir, reel_error *err);
 

@@ -49,7 +49,7 @@ reel_status reel_trainer_save(reel_trainer *t, reel_error *err)
     double began = reel_now();
     char *path = NULL;
     reel_saving s = {.dir = t->dir, .model = t->model, .run = t->run, .scratch = t->model->weights, .state = &t->state,
-                     .about = t->about, .only_model = t->o->save_only_model, .limit = t->o->save_total_limit,
+                     .about = t->about, .only_model = t->o->save_only_model && !t->saves_all, .limit = t->o->save_total_limit,
                      .resumed_from = t->resumed_from};
     reel_status status = reel_checkpoint_save(&s, &path, err);
     t->saving += reel_now() - began;
@@ -86,7 +86,8 @@ static reel_status stage_evaluate(reel_trainer *t, bool due, reel_stage stage, r
 static reel_status stage_save(reel_trainer *t, bool due, reel_stage stage, reel_error *err)
 {
     t->state.stage = stage;
-    return due && !t->saved_now ? reel_trainer_save(t, err) : REEL_OK;
+    const bool learned = t->state.updates > 0;  /* without a readable clip so far there is nothing to keep */
+    return due && learned && !t->saved_now ? reel_trainer_save(t, err) : REEL_OK;
 }
 
 /* By steps: the last step counts too, so that the end of a run is evaluated and saved. */

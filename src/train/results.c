@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/cpu.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "train/checkpoint.h"
 #include "train/manifest.h"
@@ -132,6 +133,13 @@ reel_status reel_trainer_finish(reel_trainer *t, reel_error *err)
     REEL_TRY(metrics_write(t, train, err));
     REEL_TRY(reel_skips_write(&t->state, t->dir, err));
     REEL_TRY(last_retention(t, err));
+    if (best == NULL && t->state.best_step > 0) {  /* not restored, but named where it is there, as Trainer does */
+        best = reel_checkpoint_path(t->dir, t->state.best_step);
+        if (best != NULL && !reel_is_dir(best)) {
+            reel_free(best);
+            best = NULL;
+        }
+    }
     REEL_TRY(reel_trainer_state_write(&t->state, t->dir, best, err));  /* last: it marks the run as finished */
     reel_event e = reel_event_make(t, REEL_EVENT_END);
     e.loss = train_loss(&t->state);

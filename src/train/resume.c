@@ -100,7 +100,16 @@ reel_status reel_resume_find(reel_context *ctx, const char *option, const char *
         *dir = named;
         named = NULL;
     } else {
-        REEL_TRY(reel_manifest_check(named, true, NULL, err));
+        int64_t step, called;
+        REEL_TRY(reel_manifest_check(named, true, &step, err));
+        /* The folder above is the run's, and is written to: so it must be one. */
+        if (!reel_checkpoint_step(reel_path_base(named), &called) || called != step) {
+            status = reel_fail(err, REEL_ERR_MISMATCH,
+                               "%s holds the checkpoint of step %lld and must be called checkpoint-%lld, in the folder of "
+                               "its run, to go on from it. To begin a new run with its weights: --model %s.",
+                               named, (long long)step, (long long)step, named);
+            goto done;
+        }
         *dir = parent_of(named);
         *path = named;
         named = NULL;

@@ -33,14 +33,16 @@ static reel_status packed_open(reel_dataset *ds, reel_samples *out, reel_error *
 
 /* --- videos --- */
 
-static int clips_of(reel_context *ctx, reel_item *item, const reel_sampling *s)
+static int clips_of(reel_context *ctx, reel_item *item, const reel_sampling *s, size_t *unreadable)
 {
     if (s->sampler == REEL_SAMPLER_RANDOM)
         return 1;
     if (s->sampler == REEL_SAMPLER_VIEWS)
         return s->clips;
-    if (item->duration < 0 && reel_item_probe(ctx, item, s->autorotate, NULL) != REEL_OK)
+    if (item->duration < 0 && reel_item_probe(ctx, item, s->autorotate, NULL) != REEL_OK) {
+        ++*unreadable;
         return 1;
+    }
     return reel_uniform_clips(item->duration, s->seconds);
 }
 
@@ -90,7 +92,7 @@ reel_status reel_samples_open(reel_context *ctx, reel_dataset *ds, int split, co
             status = reel_fail(err, REEL_ERR_MISMATCH, "%s: %s has no label", ds->path, item->shown);
             goto done;
         }
-        REEL_TRY(add_video(out, &capacity, item, clips_of(ctx, item, sampling), sampling, err));
+        REEL_TRY(add_video(out, &capacity, item, clips_of(ctx, item, sampling, &out->unreadable), sampling, err));
     }
 done:
     if (status != REEL_OK)

@@ -10,6 +10,7 @@ typedef struct reel_samples {
     size_t n;
     size_t videos;        /* items, or rows of a packed file */
     size_t first;         /* place of the first item in the data set; 0 for a packed file */
+    size_t unreadable;    /* of those that were opened to be measured */
     bool is_packed;
 } reel_samples;
 

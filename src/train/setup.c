@@ -44,6 +44,9 @@ static reel_status options_open(reel_trainer *t, const reel_args *args, reel_err
     REEL_TRY(reel_args_set(t->args, "output_dir", t->dir, err));
     t->o = reel_args_values(t->args, REEL_JOB_TRAIN);
     REEL_TRY(reel_args_check(t->args, err));
+    if (*given->model != '\0' || *given->from_config != '\0')
+        reel_log(t->ctx, REEL_LOG_NOTE, "resume", "--model and --from_config have no effect: the weights are those of %s",
+                 t->resume_path);
     t->about = then;  /* what it was, until the data are known */
     t->resumed_from = t->state.step;
     then = NULL;
@@ -61,8 +64,10 @@ static reel_status dir_look(reel_trainer *t, reel_error *err)
     if (!reel_is_dir(t->dir))
         return reel_fail(err, REEL_ERR_EXISTS, "--output_dir %s is there and is not a folder", t->dir);
     reel_status status = reel_lock_take(t->ctx, t->dir, &t->lock, err);
-    if (status == REEL_OK && t->resume_path == NULL)
-        status = reel_outdir_check(t->dir, t->o->overwrite_output_dir, t->o->model, t->o->data, err);
+    if (status == REEL_OK)
+        status = t->resume_path != NULL
+                     ? reel_outdir_resume_check(t->dir, t->resume_path, err)
+                     : reel_outdir_check(t->dir, t->o->overwrite_output_dir, t->o->model, t->o->data, err);
     return status;
 }
 
@@ -197,6 +202,13 @@ static reel_status samples_open(reel_trainer *t, reel_error *err)
     if (t->val_split >= 0 && (t->evaluates || t->o->eval_on_start)) {
         sampling.sampler = REEL_SAMPLER_UNIFORM;
         REEL_TRY(reel_samples_open(t->ctx, t->data, t->val_split, &sampling, &t->val, err));
+        if (t->val.videos > 0 && t->val.unreadable == t->val.videos) {  /* better now than after an epoch */
+            status = reel_fail(err, REEL_ERR_FORMAT,
+                               "none of the %zu val videos could be read; the first is %s. Mend them, or train without "
+                               "evaluation: --eval_strategy no.",
+                               t->val.videos, t->data->item[t->val.first].shown);
+            goto done;
+        }
     } else if (t->evaluates)
         reel_log(t->ctx, REEL_LOG_NOTE, "data",
                  "no split called val: nothing is evaluated while training, and the result is the last model");

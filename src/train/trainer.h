@@ -54,6 +54,7 @@ typedef struct reel_trainer {
 
     int64_t saved_step;               /* last checkpoint that is complete; -1: none */
     bool saved_now;                   /* it holds the state as it is */
+    bool saves_all;                   /* whatever --save_only_model says */
     bool is_new_best;                 /* by the evaluation just done */
     bool skips_changed;
     size_t train_skips;               /* training videos among the skips of this call */

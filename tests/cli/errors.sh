@@ -56,6 +56,14 @@ for f in "$T"/spoilt/train/*/*; do : >"$f"; done
 run train $TRAIN --data "$T/spoilt" --output_dir "$T/o7"
 check "all bad: exit 1" [ $code -eq 1 ]
 check "all bad: one error" [ "$(grep -c '^reel: ' "$T/err")" -eq 1 ]
+run train $TRAIN --data "$T/spoilt" --per_device_train_batch_size 2 --max_steps 2 --output_dir "$T/o8"
+check "all bad, and fewer steps than videos: exit 1" [ $code -eq 1 ]
+check "no model is left that learned nothing" [ ! -e "$T/o8/model.safetensors" ]
+cp -r "$T/data" "$T/noval"
+for f in "$T"/noval/val/*/*; do : >"$f"; done
+run train $TRAIN --data "$T/noval" --output_dir "$T/o9" --json
+check "nothing to evaluate with is told before the first step" said "none of the .* val videos"
+check "before the first step" [ "$code $(grep -c '"event": "step"' "$T/out")" = "1 0" ]
 for f in "$T"/spoilt/test/*/*; do : >"$f"; done
 run evaluate --model "$T/fit" --data "$T/spoilt"
 check "nothing to score: exit 1" [ $code -eq 1 ]

@@ -74,6 +74,24 @@ run train $TRAIN --max_steps 1 --output_dir "$T/again"
 check "the next run takes the folder" worked
 check "and leaves no old list of skipped videos" [ ! -e "$T/again/skipped.csv" ]
 
+# Going on writes into the folder above a checkpoint: only where that is its run's.
+run train $TRAIN --max_steps 2 --output_dir "$T/first" --save_strategy steps --save_steps 1 --eval_strategy no
+check "a run with checkpoints" worked
+mkdir "$T/foreign" "$T/foreign2" && echo mine >"$T/foreign/model.safetensors" && echo mine >"$T/foreign/config.json"
+echo mine >"$T/foreign/.trash-1mine"
+cp -r "$T/foreign/." "$T/foreign2/"
+cp -r "$T/first/checkpoint-1" "$T/foreign/copy"
+cp -r "$T/first/checkpoint-1" "$T/foreign2/checkpoint-1"
+untouched() { [ "$(cat "$1/model.safetensors" "$1/config.json" "$1/.trash-1mine" | tr '\n' ' ')" = "mine mine mine " ]; }
+run train --resume_from_checkpoint "$T/foreign/copy"
+check "a checkpoint by another name is not gone on with" [ $code -eq 1 ]
+check "what lies beside it is as it was" untouched "$T/foreign"
+run train --resume_from_checkpoint "$T/foreign2/checkpoint-1"
+check "nor a checkpoint among other files" [ $code -eq 1 ]
+check "which are as they were" untouched "$T/foreign2"
+run train --resume_from_checkpoint "$T/first/checkpoint-1"
+check "in its own folder it is" worked
+
 # Links in a circle are walked once.
 mkdir -p "$T/ring/in" && cp "$clip" "$T/ring/in/" && ln -s .. "$T/ring/in/back"
 run predict $M "$T/ring"

@@ -347,6 +347,11 @@ static void a_loss_that_is_no_number_stops_the_run(void **state)
     tiny_ok(reel_manifest_check(in("nan/checkpoint-1"), true, NULL, &err), &err);
     assert_int_equal(tiny_count(in("nan"), "checkpoint-"), 1);
     assert_false(reel_exists(in("nan/model.safetensors")));
+    /* what whole steps made is kept though no checkpoint was due */
+    run(in("nan.safetensors"), in("nan3"), &err,
+        (const char *const[]){"shuffle", "false", "save_strategy", "no", "load_best_model_at_end", "false", NULL});
+    says(&err, "nan3/checkpoint-1");
+    tiny_ok(reel_manifest_check(in("nan3/checkpoint-1"), true, NULL, &err), &err);
 }
 
 int main(void)
