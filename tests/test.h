@@ -31,6 +31,16 @@ static inline void test_remove_folder(char *path)
     free(path);
 }
 
+/* DIR/NAME in one of sixteen buffers that take turns. */
+static inline char *test_path(const char *dir, const char *name)
+{
+    static char path[16][700];
+    static int at;
+    char *p = path[at++ % 16];
+    snprintf(p, sizeof path[0], "%s/%s", dir, name);
+    return p;
+}
+
 /* The folder of real videos (see CONTRIBUTING.md), or NULL where it is absent: skip then. */
 static inline const char *test_shared(const char *part, char out[512])
 {

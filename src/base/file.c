@@ -160,21 +160,13 @@ void reel_file_unmap(reel_map *map)
 
 /* --- writing --- */
 
-static char *parent_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL)
-        return reel_strdup(".");
-    return slash == path ? reel_strdup("/") : reel_strndup(path, (size_t)(slash - path));
-}
-
 static int open_temp(reel_out *out)
 {
     for (int attempt = 0; attempt < 16; attempt++) {
         uint32_t unique = 0;
         if (getrandom(&unique, sizeof unique, 0) != (ssize_t)sizeof unique)
             unique = (uint32_t)attempt;
-        char *dir = parent_of(out->path);
+        char *dir = reel_path_parent(out->path);
         if (dir == NULL)
             break;
         reel_free(out->temp);
@@ -272,7 +264,7 @@ reel_status reel_out_commit(reel_out *out, bool replace, reel_error *err)
     }
     reel_free(out->temp);
     out->temp = NULL;
-    char *dir = parent_of(out->path);
+    char *dir = reel_path_parent(out->path);
     reel_status status = dir == NULL ? reel_fail_nomem(err, out->path) : reel_dir_sync(dir, err);
     reel_free(dir);
     reel_out_abort(out);
@@ -350,7 +342,7 @@ reel_status reel_dir_rename(const char *from, const char *to, reel_error *err)
             return reel_fail(err, REEL_ERR_EXISTS, "%s is already there", to);
         return reel_fail_errno(err, errno, to, "rename to");
     }
-    char *dir = parent_of(to);
+    char *dir = reel_path_parent(to);
     reel_status status = dir == NULL ? reel_fail_nomem(err, to) : reel_dir_sync(dir, err);
     reel_free(dir);
     return status;
@@ -432,7 +424,7 @@ reel_status reel_output_check(const char *output, const char *input, const char 
         return reel_fail(err, REEL_ERR_EXISTS, "--output %s is the input itself. Choose another name.", output);
     if (folder == NULL || *folder == '\0' || !reel_exists(output))
         return REEL_OK;
-    char *dir = parent_of(output);
+    char *dir = reel_path_parent(output);
     if (dir == NULL)
         return reel_fail_nomem(err, output);
     bool inside = reel_same_file(dir, folder);
@@ -447,6 +439,22 @@ char *reel_path_join(const char *dir, const char *name)
 {
     size_t n = strlen(dir);
     return reel_format("%s%s%s", dir, n > 0 && dir[n - 1] == '/' ? "" : "/", name);
+}
+
+char *reel_path_parent(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return reel_strdup(".");
+    return slash == path ? reel_strdup("/") : reel_strndup(path, (size_t)(slash - path));
+}
+
+char *reel_path_trim(const char *path)
+{
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    return reel_strndup(path, n);
 }
 
 const char *reel_path_base(const char *path)

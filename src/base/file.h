@@ -61,6 +61,8 @@ bool reel_same_file(const char *a, const char *b);  /* both there, and one file 
  * that the job reads from and there already. input, folder: "" or NULL for none. */
 reel_status reel_output_check(const char *output, const char *input, const char *folder, reel_error *err);
 char *reel_path_join(const char *dir, const char *name);  /* NULL: no memory */
+char *reel_path_parent(const char *path);                  /* "." where there is no '/'; NULL: no memory */
+char *reel_path_trim(const char *path);                    /* without the '/' at its end; NULL: no memory */
 const char *reel_path_base(const char *path);             /* behind the last '/'; trailing '/' must be gone */
 uint64_t reel_disk_free(const char *path);                /* bytes; UINT64_MAX where unknown */
 

@@ -195,6 +195,11 @@ bool reel_json_set_double(reel_json *object, const char *key, double value)
     return reel_json_set(object, key, reel_json_new_double(value));
 }
 
+bool reel_json_set_known(reel_json *object, const char *key, double value)
+{
+    return isnan(value) || reel_json_set_double(object, key, value);
+}
+
 bool reel_json_set_bool(reel_json *object, const char *key, bool value)
 {
     return reel_json_set(object, key, reel_json_new_bool(value));

@@ -49,6 +49,7 @@ bool reel_json_set(reel_json *object, const char *key, reel_json *value_taken);
 bool reel_json_set_string(reel_json *object, const char *key, const char *value);  /* NULL gives null */
 bool reel_json_set_int(reel_json *object, const char *key, int64_t value);
 bool reel_json_set_double(reel_json *object, const char *key, double value);       /* NaN and Infinity as Python writes them */
+bool reel_json_set_known(reel_json *object, const char *key, double value);        /* NaN: the member is left out */
 bool reel_json_set_bool(reel_json *object, const char *key, bool value);
 bool reel_json_remove(reel_json *object, const char *key);
 bool reel_json_push(reel_json *array, reel_json *value_taken);

@@ -9,6 +9,7 @@
 
 #include "base/cpu.h"
 #include "base/mem.h"
+#include "data/parallel.h"
 
 enum { THREAD_LIMIT = 256 };
 
@@ -22,7 +23,7 @@ typedef struct slot {
 
 struct reel_loader {
     reel_context *ctx;
-    reel_context work;    /* what the threads decode with: its cancel also ends at close */
+    reel_worker work;     /* what the threads decode with: closing ends it too */
     reel_loader_config config;
     const uint8_t *rows;  /* packed pixels, or NULL */
     size_t batches, slots;
@@ -34,7 +35,6 @@ struct reel_loader {
     /* under the lock */
     size_t next_plan;     /* the next clip that a thread takes */
     size_t taken;         /* batches that the consumer is done with */
-    bool stop;
     reel_status failed;   /* what no clip can be blamed for: no memory, cancelled */
     reel_error error;
     /* the consumer's */
@@ -54,17 +54,6 @@ static size_t batch_size(const reel_loader *l, size_t b)
 
 /* --- the threads --- */
 
-static bool stop_or_cancel(void *user)
-{
-    reel_loader *l = user;
-    return __atomic_load_n(&l->stop, __ATOMIC_RELAXED) || reel_cancelled(l->ctx);
-}
-
-static void log_through(reel_log_level level, const char *topic, const char *message, void *user)
-{
-    reel_log(user, level, topic, "%s", message);
-}
-
 static reel_status carry_out(reel_loader *l, size_t p, float *out, reel_error *err)
 {
     const reel_loader_config *c = &l->config;
@@ -74,7 +63,7 @@ static reel_status carry_out(reel_loader *l, size_t p, float *out, reel_error *e
         return REEL_OK;
     }
     reel_plan_trace trace = { 0 };
-    reel_status status = reel_plan_carry_out(&l->work, plan, c->transform, c->frames, c->autorotate, 1, out, &trace, err);
+    reel_status status = reel_plan_carry_out(&l->work.ctx, plan, c->transform, c->frames, c->autorotate, 1, out, &trace, err);
     if (status == REEL_OK && c->skip_truncated && trace.promised > 0)
         return reel_fail(err, REEL_ERR_FORMAT, "%s: truncated after frame %lld of %lld", plan->item->path,
                          (long long)trace.frames, (long long)trace.promised);
@@ -113,10 +102,10 @@ static void *run(void *user)
     const reel_loader_config *c = &l->config;
     pthread_mutex_lock(&l->lock);
     for (;;) {
-        while (!l->stop && l->failed == REEL_OK && l->next_plan < c->plans &&
+        while (!l->work.stop && l->failed == REEL_OK && l->next_plan < c->plans &&
                l->next_plan / c->batch >= l->taken + l->slots)
             pthread_cond_wait(&l->room, &l->lock);
-        if (l->stop || l->failed != REEL_OK || l->next_plan == c->plans)
+        if (l->work.stop || l->failed != REEL_OK || l->next_plan == c->plans)
             break;
         size_t p = l->next_plan++;
         float *out = l->slot[p / c->batch % l->slots].pixels + p % c->batch * c->clip_floats;
@@ -208,18 +197,12 @@ reel_status reel_loader_open(reel_context *ctx, const reel_loader_config *config
         return reel_fail_nomem(err, "the loader");
     l->ctx = ctx;
     l->config = *config;
-    if (ctx != NULL)
-        l->work = *ctx;
-    l->work.cancel = stop_or_cancel;
-    l->work.cancel_user = l;
-    l->work.log = log_through;
-    l->work.log_user = ctx;
+    reel_worker_init(&l->work, ctx);
     l->batches = config->plans / config->batch + (config->plans % config->batch != 0);
     l->slots = (config->ahead < 1 ? 1 : (size_t)config->ahead) + 1;
     if (l->slots > l->batches)
         l->slots = l->batches > 0 ? l->batches : 1;
     pthread_mutex_init(&l->lock, NULL);
-    pthread_mutex_init(&l->work.log_lock, NULL);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -250,7 +233,7 @@ void reel_loader_close(reel_loader **loader)
     if (l == NULL)
         return;
     pthread_mutex_lock(&l->lock);
-    __atomic_store_n(&l->stop, true, __ATOMIC_RELAXED);
+    reel_worker_stop(&l->work);
     pthread_cond_broadcast(&l->room);
     pthread_mutex_unlock(&l->lock);
     for (int i = 0; i < l->threads; i++)
@@ -271,7 +254,7 @@ void reel_loader_close(reel_loader **loader)
     pthread_cond_destroy(&l->ready);
     pthread_cond_destroy(&l->room);
     pthread_mutex_destroy(&l->lock);
-    pthread_mutex_destroy(&l->work.log_lock);
+    reel_worker_free(&l->work);
     reel_free(l);
     *loader = NULL;
 }

@@ -203,8 +203,7 @@ reel_status reel_data_pack(reel_context *ctx, const reel_args *args, reel_error 
                                   .image_size = a->image_size, .min_size = a->min_size, .max_size = a->max_size,
                                   .flip = a->flip, .fps = a->fps, .sample_rate = a->sample_rate,
                                   .clip_duration = a->clip_duration };
-    if (a->output[0] == 0 || !reel_ends_with(a->output, ".safetensors"))
-        return reel_fail(err, REEL_ERR_ARG, "--output: %s is not a name that ends in .safetensors", a->output);
+    REEL_TRY(reel_args_check(args, err));
     REEL_TRY(reel_output_check(a->output, a->data, a->model, err));
     REEL_TRY(reel_dataset_open(ctx, a->data, &p.ds, err));
     if (p.ds->is_packed)

@@ -62,3 +62,36 @@ int reel_loader_threads(const reel_context *ctx, int64_t wanted)
         wanted = ctx != NULL ? ctx->threads : 1;
     return wanted > THREAD_LIMIT ? THREAD_LIMIT : wanted < 1 ? 1 : (int)wanted;
 }
+
+static bool stop_or_cancel(void *user)
+{
+    reel_worker *w = user;
+    return __atomic_load_n(&w->stop, __ATOMIC_RELAXED) || reel_cancelled(w->parent);
+}
+
+static void log_through(reel_log_level level, const char *topic, const char *message, void *user)
+{
+    reel_log(user, level, topic, "%s", message);
+}
+
+void reel_worker_init(reel_worker *w, reel_context *parent)
+{
+    *w = (reel_worker){ .parent = parent };
+    if (parent != NULL)
+        w->ctx = *parent;
+    w->ctx.cancel = stop_or_cancel;
+    w->ctx.cancel_user = w;
+    w->ctx.log = log_through;
+    w->ctx.log_user = parent;
+    pthread_mutex_init(&w->ctx.log_lock, NULL);
+}
+
+void reel_worker_stop(reel_worker *w)
+{
+    __atomic_store_n(&w->stop, true, __ATOMIC_RELAXED);
+}
+
+void reel_worker_free(reel_worker *w)
+{
+    pthread_mutex_destroy(&w->ctx.log_lock);
+}

@@ -15,6 +15,17 @@ typedef reel_status (*reel_piece_fn)(void *user, size_t i, reel_error *err);
  * context ends it likewise. */
 reel_status reel_parallel(reel_context *ctx, int threads, size_t n, reel_piece_fn fn, void *user, reel_error *err);
 
+/* A context for threads of a job's own: another's settings, its log (under its lock), and a stop of their own beside its
+ * cancel. Must not move. */
+typedef struct reel_worker {
+    reel_context ctx;
+    reel_context *parent;   /* may be NULL */
+    bool stop;              /* set by reel_worker_stop */
+} reel_worker;
+void reel_worker_init(reel_worker *w, reel_context *parent);
+void reel_worker_stop(reel_worker *w);   /* whatever works with w->ctx ends as if it were cancelled */
+void reel_worker_free(reel_worker *w);
+
 /* `wanted` threads, or the context's where it is 0. */
 int reel_loader_threads(const reel_context *ctx, int64_t wanted);
 

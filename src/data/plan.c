@@ -148,3 +148,10 @@ done:
     carry_end(&c);
     return status;
 }
+
+void reel_plan_warn(reel_context *ctx, const reel_plan_trace *trace, const char *name)
+{
+    if (trace->promised > 0)
+        reel_log(ctx, REEL_LOG_WARNING, "warning", "%s: truncated after frame %lld of %lld", name, (long long)trace->frames,
+                 (long long)trace->promised);
+}

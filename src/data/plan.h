@@ -43,6 +43,9 @@ typedef struct reel_plan_trace {
     int64_t promised;  /* frames that the container promises, where the file breaks off well before; else 0 */
 } reel_plan_trace;
 
+/* A warning where the video broke off early: "NAME: truncated after frame N of M". */
+void reel_plan_warn(reel_context *ctx, const reel_plan_trace *trace, const char *name);
+
 /* Decodes and transforms: T frames into out (T, C, H, W). The one way from a file to pixels. `frames` is T. */
 reel_status reel_plan_carry_out(reel_context *ctx, const reel_plan *plan, const reel_transform *transform, int frames,
                                 bool autorotate, int codec_threads, float *out, reel_plan_trace *trace, reel_error *err);

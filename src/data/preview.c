@@ -84,9 +84,7 @@ static reel_status take_clip(preview *p, const reel_item *item, reel_error *err)
     trace.time = p->time;
     reel_plan_draw(&plan, (uint64_t)a->seed, (uint32_t)a->epoch, (uint64_t)a->index);  /* as train draws for this sample */
     REEL_TRY(reel_plan_carry_out(p->ctx, &plan, &p->view.transform, p->view.frames, a->autorotate, 0, p->clip, &trace, err));
-    if (trace.promised > 0)
-        reel_log(p->ctx, REEL_LOG_WARNING, "warning", "%s: truncated after frame %lld of %lld", item->shown,
-                 (long long)trace.frames, (long long)trace.promised);
+    reel_plan_warn(p->ctx, &trace, item->shown);
     if (trace.repeated)
         reel_log(p->ctx, REEL_LOG_WARNING, "warning", "%s: fewer than %d frames; some repeat", item->shown, p->view.frames);
     p->shown.sampled = (size_t)p->view.frames;
@@ -195,15 +193,6 @@ void reel_preview_info_close(reel_preview_info **out)
     *out = NULL;
 }
 
-static reel_status check_args(const reel_preview_args *a, reel_error *err)
-{
-    if ((a->video[0] == 0) == (a->data[0] == 0))
-        return reel_fail(err, REEL_ERR_ARG, "preview shows one video: name a file, or --data and --index");
-    if (!reel_ends_with(a->output, ".gif") && !reel_ends_with(a->output, ".png") && !reel_ends_with(a->output, ".safetensors"))
-        return reel_fail(err, REEL_ERR_ARG, "--output: %s is not a name that ends in .gif, .png or .safetensors", a->output);
-    return REEL_OK;
-}
-
 reel_status reel_preview(reel_context *ctx, const reel_args *args, reel_preview_info **out, reel_error *err)
 {
     reel_status status = REEL_OK;
@@ -222,7 +211,7 @@ reel_status reel_preview(reel_context *ctx, const reel_args *args, reel_preview_
         return reel_fail_nomem(err, a->output);
     p->ctx = ctx;
     p->args = a;
-    REEL_TRY(check_args(a, err));
+    REEL_TRY(reel_args_check(args, err));
     REEL_TRY(reel_output_check(a->output, a->data, a->model, err));
     REEL_TRY(find_item(p, &item, err));
     REEL_TRY(reel_output_check(a->output, item->path, a->model, err));

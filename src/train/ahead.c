@@ -4,10 +4,11 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "data/parallel.h"
 
 struct reel_ahead {
     reel_context *ctx;
-    reel_context work;         /* what the thread decodes with: closing ends it too */
+    reel_worker work;          /* what the thread decodes with: closing ends it too */
     reel_ahead_config config;
     reel_ahead_clip *slot;
     pthread_t thread;
@@ -16,28 +17,17 @@ struct reel_ahead {
     pthread_cond_t changed;
     /* under the lock */
     size_t made, taken;        /* clips so far; slot of clip i is i mod slots */
-    bool ended, stop;
+    bool ended;
     bool lent;                 /* the consumer's: clip `taken` is in its hands */
 };
-
-static bool stop_or_cancel(void *user)
-{
-    reel_ahead *a = user;
-    return __atomic_load_n(&a->stop, __ATOMIC_RELAXED) || reel_cancelled(a->ctx);
-}
-
-static void log_through(reel_log_level level, const char *topic, const char *message, void *user)
-{
-    reel_log(user, level, topic, "%s", message);
-}
 
 /* An empty slot, or NULL when it is over. */
 static reel_ahead_clip *slot_wait(reel_ahead *a)
 {
     pthread_mutex_lock(&a->lock);
-    while (!a->stop && a->made - a->taken >= (size_t)a->config.slots)
+    while (!a->work.stop && a->made - a->taken >= (size_t)a->config.slots)
         pthread_cond_wait(&a->changed, &a->lock);
-    reel_ahead_clip *clip = a->stop ? NULL : &a->slot[a->made % (size_t)a->config.slots];
+    reel_ahead_clip *clip = a->work.stop ? NULL : &a->slot[a->made % (size_t)a->config.slots];
     pthread_mutex_unlock(&a->lock);
     return clip;
 }
@@ -65,7 +55,7 @@ static bool file_do(reel_ahead *a, size_t i)
         clip->item = i;
         clip->status = REEL_OK;
         if (k == 0 && c->guide) {
-            clip->status = reel_item_probe(&a->work, &c->item[i], c->autorotate, &clip->error);
+            clip->status = reel_item_probe(&a->work.ctx, &c->item[i], c->autorotate, &clip->error);
             clips = clip->status == REEL_OK ? reel_uniform_clips(c->item[i].duration, c->seconds) : 1;
         }
         reel_plan plan = {.item = &c->item[i],
@@ -74,7 +64,7 @@ static bool file_do(reel_ahead *a, size_t i)
                           .clip = k,
                           .clips = clips};
         if (clip->status == REEL_OK)
-            clip->status = reel_plan_carry_out(&a->work, &plan, c->transform, c->frames, c->autorotate, 0, clip->pixels,
+            clip->status = reel_plan_carry_out(&a->work.ctx, &plan, c->transform, c->frames, c->autorotate, 0, clip->pixels,
                                                &clip->trace, &clip->error);
         clip->last = k + 1 == clips;
         slot_hand_over(a);
@@ -118,13 +108,8 @@ reel_status reel_ahead_open(reel_context *ctx, const reel_ahead_config *config, 
         return reel_fail_nomem(err, "the clips");
     a->ctx = ctx;
     a->config = *config;
-    a->work = *ctx;
-    a->work.cancel = stop_or_cancel;
-    a->work.cancel_user = a;
-    a->work.log = log_through;
-    a->work.log_user = ctx;
+    reel_worker_init(&a->work, ctx);
     pthread_mutex_init(&a->lock, NULL);
-    pthread_mutex_init(&a->work.log_lock, NULL);
     pthread_cond_init(&a->changed, NULL);
     REEL_TRY(slots_make(a, err));
     int failed = pthread_create(&a->thread, NULL, work, a);
@@ -172,7 +157,7 @@ void reel_ahead_close(reel_ahead **ahead)
     if (a == NULL)
         return;
     pthread_mutex_lock(&a->lock);
-    __atomic_store_n(&a->stop, true, __ATOMIC_RELAXED);
+    reel_worker_stop(&a->work);
     pthread_cond_broadcast(&a->changed);
     pthread_mutex_unlock(&a->lock);
     if (a->started)
@@ -185,7 +170,7 @@ void reel_ahead_close(reel_ahead **ahead)
     reel_free(a->slot);
     pthread_cond_destroy(&a->changed);
     pthread_mutex_destroy(&a->lock);
-    pthread_mutex_destroy(&a->work.log_lock);
+    reel_worker_free(&a->work);
     reel_free(a);
     *ahead = NULL;
 }

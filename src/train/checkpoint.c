@@ -71,6 +71,19 @@ void reel_checkpoints_free(reel_checkpoints *c)
     *c = (reel_checkpoints){0};
 }
 
+const char *const reel_result_file[REEL_RESULT_FILES] = {
+    "config.json", "model.safetensors", "preprocessor_config.json", "train_results.json", "eval_results.json",
+    "all_results.json", "skipped.csv", REEL_TRAINER_STATE_NAME,  /* last: it marks a run */
+};
+
+bool reel_result_is(const char *name)
+{
+    for (size_t i = 0; i < REEL_RESULT_FILES; i++)
+        if (strcmp(name, reel_result_file[i]) == 0)
+            return true;
+    return false;
+}
+
 /* --- removing --- */
 
 reel_status reel_checkpoint_remove(const char *dir, int64_t step, reel_error *err)
@@ -109,12 +122,11 @@ bool reel_checkpoint_is_stale(const char *name)
     if (*name != '.' || !reel_ends_with(name, ".tmp"))
         return false;
     /* one file of ours being written: .NAME.PID-RANDOM.tmp (base/file.h) */
-    static const char *const files[] = {"config.json.", "model.safetensors.", "preprocessor_config.json.",
-                                        REEL_TRAINER_STATE_NAME ".", "train_results.json.", "eval_results.json.",
-                                        "all_results.json.", "skipped.csv."};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        if (strncmp(name + 1, files[i], strlen(files[i])) == 0)
+    for (size_t i = 0; i < REEL_RESULT_FILES; i++) {
+        size_t n = strlen(reel_result_file[i]);
+        if (strncmp(name + 1, reel_result_file[i], n) == 0 && name[1 + n] == '.')
             return true;
+    }
     return false;
 }
 

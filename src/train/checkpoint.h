@@ -17,6 +17,11 @@ void reel_checkpoints_free(reel_checkpoints *c);
 /* Removes a checkpoint so that half a deletion never looks valid: renamed to .trash first. */
 reel_status reel_checkpoint_remove(const char *dir, int64_t step, reel_error *err);
 
+/* Files that a run leaves in its folder beside checkpoints. */
+bool reel_result_is(const char *name);
+enum { REEL_RESULT_FILES = 8 };
+extern const char *const reel_result_file[REEL_RESULT_FILES];
+
 /* Is it a name that a killed run leaves behind? */
 bool reel_checkpoint_is_stale(const char *name);
 /* Removes .checkpoint-N.PID.tmp and .trash-N.PID that a killed run left. Only under the lock. */

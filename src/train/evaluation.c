@@ -43,17 +43,15 @@ static bool batch_done(size_t batch, size_t batches, void *user)
     return !e->t->stop;
 }
 
-static double rounded(double x, double unit) { return round(x * unit) / unit; }
-
 static reel_json *entry_make(const reel_evaluation *e)
 {
     reel_json *j = reel_json_object();
     bool ok = j != NULL && reel_json_set_double(j, "eval_loss", e->loss) &&
               reel_json_set_double(j, "eval_accuracy", e->accuracy) &&
               reel_json_set_double(j, "eval_video_accuracy", e->video_accuracy) &&
-              reel_json_set_double(j, "eval_runtime", rounded(e->seconds, 1e4)) &&
-              reel_json_set_double(j, "eval_samples_per_second", rounded((double)e->clips / e->seconds, 1e3)) &&
-              reel_json_set_double(j, "eval_steps_per_second", rounded((double)e->batches / e->seconds, 1e3));
+              reel_json_set_double(j, "eval_runtime", reel_rounded(e->seconds, 1e4)) &&
+              reel_json_set_double(j, "eval_samples_per_second", reel_rounded((double)e->clips / e->seconds, 1e3)) &&
+              reel_json_set_double(j, "eval_steps_per_second", reel_rounded((double)e->batches / e->seconds, 1e3));
     if (ok)
         return j;
     reel_json_free(j);

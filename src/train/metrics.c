@@ -4,6 +4,11 @@
 
 #include "base/mem.h"
 
+double reel_rounded(double x, double unit)
+{
+    return round(x * unit) / unit;
+}
+
 void reel_softmax(const float *logits, size_t n, double *out)
 {
     double top = logits[0], sum = 0;

@@ -8,6 +8,9 @@
 
 #include "base/error.h"
 
+/* x to 1/unit, as the Trainer rounds run times. */
+double reel_rounded(double x, double unit);
+
 /* softmax of n numbers, in double. */
 void reel_softmax(const float *logits, size_t n, double *out);
 

@@ -14,20 +14,6 @@
 #include "train/lock.h"
 #include "train/manifest.h"
 
-static const char *const result_files[] = {
-    "config.json", "model.safetensors", "preprocessor_config.json", "train_results.json", "eval_results.json",
-    "all_results.json", "skipped.csv", REEL_TRAINER_STATE_NAME,  /* last: it marks a run */
-};
-enum { RESULT_FILES = sizeof result_files / sizeof *result_files };
-
-static bool is_result(const char *name)
-{
-    for (size_t i = 0; i < RESULT_FILES; i++)
-        if (strcmp(name, result_files[i]) == 0)
-            return true;
-    return false;
-}
-
 /* Is `path` the folder `dir`, or inside it? */
 static bool is_inside(const char *path, const char *dir)
 {
@@ -81,7 +67,7 @@ static reel_status look(const char *dir, contents *c, reel_error *err)
             c->checkpoints++;
         else if (numbered)
             snprintf(c->foreign, sizeof c->foreign, "%s", name);
-        else if (is_result(name))
+        else if (reel_result_is(name))
             snprintf(c->result, sizeof c->result, "%s", name);
         else
             snprintf(c->other, sizeof c->other, "%s", name);
@@ -177,8 +163,8 @@ reel_status reel_outdir_clear(const char *dir, reel_error *err)
     reel_status status = reel_checkpoints_list(dir, &all, err);
     for (size_t i = 0; i < all.n && status == REEL_OK; i++)
         status = reel_checkpoint_remove(dir, all.step[i], err);
-    for (size_t i = 0; i < RESULT_FILES && status == REEL_OK; i++) {
-        char *path = reel_path_join(dir, result_files[i]);
+    for (size_t i = 0; i < REEL_RESULT_FILES && status == REEL_OK; i++) {
+        char *path = reel_path_join(dir, reel_result_file[i]);
         if (path == NULL)
             status = reel_fail_nomem(err, dir);
         else if (unlink(path) != 0 && errno != ENOENT)

@@ -10,11 +10,6 @@
 
 static bool is(const char *a, const char *b) { return strcmp(a, b) == 0; }
 
-static bool number_set(reel_json *j, const char *key, double value)
-{
-    return isnan(value) || reel_json_set_double(j, key, value);
-}
-
 /* loss: mean over the steps since the last line, from a float32 sum; a step without a readable clip has none. */
 reel_status reel_trainer_log(reel_trainer *t, reel_error *err)
 {
@@ -28,8 +23,8 @@ reel_status reel_trainer_log(reel_trainer *t, reel_error *err)
     s->loss_steps = 0;
     s->last_logged = s->step;
     reel_json *j = reel_json_object();
-    if (j == NULL || !number_set(j, "loss", loss) || !number_set(j, "grad_norm", s->grad_norm) ||
-        !number_set(j, "learning_rate", s->learning_rate)) {
+    if (j == NULL || !reel_json_set_known(j, "loss", loss) || !reel_json_set_known(j, "grad_norm", s->grad_norm) ||
+        !reel_json_set_known(j, "learning_rate", s->learning_rate)) {
         reel_json_free(j);
         return reel_fail_nomem(err, "the log");
     }

@@ -23,6 +23,7 @@ typedef struct predictor {
     reel_pixel_kernels kernels;
     reel_transform transform;
     bool guide, told_repeats;
+    size_t told_cut;      /* 1 + the input last seen: that it is truncated is told once, though it has several clips */
     reel_squash squash;
     size_t clip_floats, batch;
     float *pixels, *logits;     /* one batch */
@@ -161,9 +162,9 @@ static reel_status clip_take(predictor *p, const reel_ahead_clip *clip, reel_err
         REEL_TRY(reel_answers_fail(p->answers, input, reel_reason_short(clip->error.message, path), false, err));
     } else {
         REEL_TRY(reel_answers_trace(p->answers, input, &clip->trace, p->model->config.frames, err));
-        if (clip->trace.promised > 0)
-            reel_log(p->ctx, REEL_LOG_WARNING, "warning", "%s: truncated after frame %lld of %lld", path,
-                     (long long)clip->trace.frames, (long long)clip->trace.promised);
+        if (p->told_cut != input + 1)
+            reel_plan_warn(p->ctx, &clip->trace, path);
+        p->told_cut = input + 1;
         if (clip->trace.repeated && !p->told_repeats)
             reel_log(p->ctx, REEL_LOG_WARNING, "warning",
                      "%s has fewer frames than the %d that the model takes: frames repeat", path,

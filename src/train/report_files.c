@@ -96,7 +96,7 @@ static reel_status confusion_write(const reel_eval_report *r, const char *dir, r
 
 /* --- report.json --- */
 
-static bool number_set(reel_json *j, const char *key, double value)
+static bool number_or_null(reel_json *j, const char *key, double value)
 {
     return isnan(value) ? reel_json_set_string(j, key, NULL) : reel_json_set_double(j, key, value);
 }
@@ -105,8 +105,8 @@ static bool class_push(reel_json *list, const reel_class_score *c)
 {
     reel_json *j = reel_json_object();
     bool ok = j != NULL && reel_json_set_string(j, "label", c->name) &&
-              reel_json_set_int(j, "videos", (int64_t)c->videos) && number_set(j, "precision", c->precision) &&
-              number_set(j, "recall", c->recall) && number_set(j, "f1", c->f1) &&
+              reel_json_set_int(j, "videos", (int64_t)c->videos) && number_or_null(j, "precision", c->precision) &&
+              number_or_null(j, "recall", c->recall) && number_or_null(j, "f1", c->f1) &&
               reel_json_set_string(j, "confused_with", c->confused_with) &&
               reel_json_set_int(j, "confused", (int64_t)c->confused);
     return reel_json_push(list, j) && ok;
@@ -141,10 +141,10 @@ static reel_status json_write(const reel_report_source *s, const reel_eval_repor
               reel_json_set_string(j, "protocol", r->protocol) &&
               reel_json_set_int(j, "videos", (int64_t)r->videos) &&
               reel_json_set_int(j, "scored", (int64_t)r->scored) &&
-              reel_json_set_int(j, "clips", (int64_t)r->clips) && number_set(j, "accuracy", r->accuracy) &&
-              number_set(j, "top5", r->top5) && number_set(j, "mean_class_accuracy", r->mean_class_accuracy) &&
-              number_set(j, "loss", r->loss) && number_set(j, "clip_accuracy", r->clip_accuracy) &&
-              number_set(j, "clip_loss", r->clip_loss) && number_set(j, "seconds", r->seconds) &&
+              reel_json_set_int(j, "clips", (int64_t)r->clips) && number_or_null(j, "accuracy", r->accuracy) &&
+              number_or_null(j, "top5", r->top5) && number_or_null(j, "mean_class_accuracy", r->mean_class_accuracy) &&
+              number_or_null(j, "loss", r->loss) && number_or_null(j, "clip_accuracy", r->clip_accuracy) &&
+              number_or_null(j, "clip_loss", r->clip_loss) && number_or_null(j, "seconds", r->seconds) &&
               reel_json_set(j, "classes", lists_make(r, true)) && reel_json_set(j, "skipped", lists_make(r, false));
     reel_status status = ok ? reel_json_write(dir, files[3], j, 2, "\n", err) : reel_fail_nomem(err, dir);
     reel_json_free(j);

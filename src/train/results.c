@@ -7,9 +7,8 @@
 #include "base/mem.h"
 #include "train/checkpoint.h"
 #include "train/manifest.h"
+#include "train/metrics.h"
 #include "train/trainer.h"
-
-static double rounded(double x, double unit) { return round(x * unit) / unit; }
 
 /* Mean over all steps of the run, those before a stop included. */
 static double train_loss(const reel_state *s)
@@ -26,9 +25,9 @@ static reel_json *train_metrics(const reel_trainer *t, double seconds)
     samples *= (double)t->steps_here / (double)(s->max_steps > 0 ? s->max_steps : 1);
     double loss = train_loss(s);
     reel_json *j = reel_json_object();
-    bool ok = j != NULL && reel_json_set_double(j, "train_runtime", rounded(seconds, 1e4)) &&
-              reel_json_set_double(j, "train_samples_per_second", rounded(samples / seconds, 1e3)) &&
-              reel_json_set_double(j, "train_steps_per_second", rounded((double)t->steps_here / seconds, 1e3)) &&
+    bool ok = j != NULL && reel_json_set_double(j, "train_runtime", reel_rounded(seconds, 1e4)) &&
+              reel_json_set_double(j, "train_samples_per_second", reel_rounded(samples / seconds, 1e3)) &&
+              reel_json_set_double(j, "train_steps_per_second", reel_rounded((double)t->steps_here / seconds, 1e3)) &&
               reel_json_set_double(j, "total_flos", s->total_flos) &&
               (isnan(loss) || reel_json_set_double(j, "train_loss", loss));
     if (ok)

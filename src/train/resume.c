@@ -25,22 +25,6 @@ bool reel_resume_wanted(const char *option)
     return *option != '\0' && (!reel_parse_bool(option, &value) || value);
 }
 
-static char *without_slashes(const char *path)
-{
-    size_t n = strlen(path);
-    while (n > 1 && path[n - 1] == '/')
-        n--;
-    return reel_strndup(path, n);
-}
-
-static char *parent_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL)
-        return reel_strdup(".");
-    return slash == path ? reel_strdup("/") : reel_strndup(path, (size_t)(slash - path));
-}
-
 /* From the newest down to the first that is whole. */
 static reel_status find_newest(reel_context *ctx, const char *dir, char **path, reel_error *err)
 {
@@ -76,18 +60,12 @@ static bool has_checkpoints(const char *dir)
     return yes;
 }
 
-static bool is_same_folder(const char *a, const char *b)
-{
-    struct stat x, y;
-    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 reel_status reel_resume_find(reel_context *ctx, const char *option, const char *output_dir, char **path, char **dir,
                              reel_error *err)
 {
     reel_status status = REEL_OK;
     bool newest = is_true(option);
-    char *named = without_slashes(newest ? output_dir : option);
+    char *named = reel_path_trim(newest ? output_dir : option);
     *path = *dir = NULL;
     if (named == NULL)
         return reel_fail_nomem(err, option);
@@ -110,13 +88,13 @@ reel_status reel_resume_find(reel_context *ctx, const char *option, const char *
                                named, (long long)step, (long long)step, named);
             goto done;
         }
-        *dir = parent_of(named);
+        *dir = reel_path_parent(named);
         *path = named;
         named = NULL;
     }
     if (*dir == NULL)
         status = reel_fail_nomem(err, option);
-    else if (*output_dir != '\0' && !is_same_folder(*dir, output_dir))
+    else if (*output_dir != '\0' && !reel_same_file(*dir, output_dir))
         status = reel_fail(err, REEL_ERR_ARG,
                            "--output_dir %s is not the folder of the run that %s belongs to (%s). Leave --output_dir "
                            "out.",

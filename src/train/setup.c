@@ -31,10 +31,7 @@ static reel_status options_open(reel_trainer *t, const reel_args *args, reel_err
         REEL_TRY(reel_args_copy(args, &t->args, err));
         t->o = reel_args_values(t->args, REEL_JOB_TRAIN);
         REEL_TRY(reel_args_check(t->args, err));
-        size_t n = strlen(t->o->output_dir);
-        while (n > 1 && t->o->output_dir[n - 1] == '/')
-            n--;
-        t->dir = reel_strndup(t->o->output_dir, n);
+        t->dir = reel_path_trim(t->o->output_dir);
         return t->dir != NULL ? REEL_OK : reel_fail_nomem(err, "--output_dir");
     }
     REEL_TRY(reel_resume_find(t->ctx, given->resume_from_checkpoint, given->output_dir, &t->resume_path, &t->dir, err));

@@ -84,12 +84,6 @@ static reel_json *skips_make(const reel_state *s)
     return NULL;
 }
 
-/* JSON has no NaN: left out, and read back as NaN. */
-static bool number_set(reel_json *j, const char *key, double value)
-{
-    return isnan(value) || reel_json_set_double(j, key, value);
-}
-
 reel_status reel_state_write(const reel_state *s, const char *dir, const reel_json *about, reel_error *err)
 {
     reel_status status = REEL_OK;
@@ -98,7 +92,7 @@ reel_status reel_state_write(const reel_state *s, const char *dir, const reel_js
         reel_json_set_int(j, "updates", s->updates) && reel_json_set_double(j, "loss_sum", (double)s->loss_sum) &&
         reel_json_set_int(j, "loss_steps", s->loss_steps) && reel_json_set_int(j, "last_logged", s->last_logged) &&
         reel_json_set_double(j, "total_loss", s->total_loss) && reel_json_set_int(j, "total_steps", s->total_steps) &&
-        number_set(j, "grad_norm", s->grad_norm) && number_set(j, "learning_rate", s->learning_rate) &&
+        reel_json_set_known(j, "grad_norm", s->grad_norm) && reel_json_set_known(j, "learning_rate", s->learning_rate) &&
         reel_json_set(j, "skipped", skips_make(s)) && reel_json_set(j, "about", reel_json_copy(about));
     if (!ok)
         status = reel_fail_nomem(err, dir);

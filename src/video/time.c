@@ -40,13 +40,9 @@ typedef struct instant { double seconds; int factor; } instant;
 
 static reel_status window(reel_video *v, instant start, instant end, int64_t *first, int64_t *stop, reel_error *err)
 {
+    int64_t frames;
     *first = *stop = 0;
-    reel_work_begin(v, reel_now());
-    reel_av_forget();
-    if (v->codec == NULL)
-        return reel_fail(err, REEL_ERR_IO, "%s: could not be opened again", v->path);
-    reel_status status = reel_index_make(v, err);
-    reel_work_end(v, reel_now());
+    reel_status status = reel_video_count(v, &frames, err);  /* makes the index */
     if (status != REEL_OK)
         return status;
     const reel_index *x = &v->index;

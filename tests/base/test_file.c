@@ -13,14 +13,7 @@ static char *dir;
 static int setup(void **state) { (void)state; dir = test_folder(); return 0; }
 static int teardown(void **state) { (void)state; test_remove_folder(dir); return 0; }
 
-static char *in_dir(const char *name)
-{
-    static char path[4][600];
-    static int at;
-    char *p = path[at++ % 4];
-    snprintf(p, 600, "%s/%s", dir, name);
-    return p;
-}
+static char *in_dir(const char *name) { return test_path(dir, name); }
 
 static size_t entries(void)
 {

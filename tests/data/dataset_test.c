@@ -16,14 +16,7 @@ static reel_context *ctx;
 static reel_dataset *ds;
 static reel_error err;
 
-static const char *in_dir(const char *name)
-{
-    static char path[8][600];
-    static int at;
-    char *p = path[at++ % 8];
-    snprintf(p, 600, "%s/%s", dir, name);
-    return p;
-}
+static const char *in_dir(const char *name) { return test_path(dir, name); }
 
 /* An (almost) empty file, with its folders. */
 static void touch(const char *name)

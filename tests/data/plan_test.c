@@ -22,14 +22,7 @@ static int64_t index_of[MOST];
 static double time_of[MOST];
 static reel_plan_trace trace;
 
-static const char *in_dir(const char *name)
-{
-    static char path[8][600];
-    static int at;
-    char *p = path[at++ % 8];
-    snprintf(p, 600, "%s/%s", dir, name);
-    return p;
-}
+static const char *in_dir(const char *name) { return test_path(dir, name); }
 
 static reel_status carry(const char *name, reel_plan plan, int frames)
 {

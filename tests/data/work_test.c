@@ -17,14 +17,7 @@ static char *dir;
 static reel_context *ctx;
 static reel_error err;
 
-static const char *in_dir(const char *name)
-{
-    static char path[16][600];
-    static int at;
-    char *p = path[at++ % 16];
-    snprintf(p, 600, "%s/%s", dir, name);
-    return p;
-}
+static const char *in_dir(const char *name) { return test_path(dir, name); }
 
 /* Options of a job: name, value, name, value, … NULL. */
 static reel_args *options(reel_job job, const char *const *pairs)

@@ -21,14 +21,7 @@ typedef struct member { const char *name; unsigned type; const char *link, *data
 static const member good[] = { { "set/train/jump/a.avi", AE_IFREG, NULL, "jump jump jump", 14 },
                                { "set/train/run/b.avi", AE_IFREG, NULL, "run", 3 } };
 
-static const char *in_dir(const char *name)
-{
-    static char path[8][600];
-    static int at;
-    char *p = path[at++ % 8];
-    snprintf(p, 600, "%s/%s", dir, name);
-    return p;
-}
+static const char *in_dir(const char *name) { return test_path(dir, name); }
 
 static void put(struct archive *a, const member *m)
 {

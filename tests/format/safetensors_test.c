@@ -120,14 +120,7 @@ static char *dir;
 static int setup(void **state) { (void)state; dir = test_folder(); return 0; }
 static int teardown(void **state) { (void)state; test_remove_folder(dir); return 0; }
 
-static const char *in_dir(const char *name)
-{
-    static char path[4][700];
-    static int at;
-    char *p = path[at++ % 4];
-    snprintf(p, 700, "%s/%s", dir, name);
-    return p;
-}
+static const char *in_dir(const char *name) { return test_path(dir, name); }
 
 static void put(const char *name, const void *data, size_t n)
 {
