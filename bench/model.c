@@ -62,7 +62,7 @@ static reel_status bench(reel_context *ctx, const char *config, bool train, size
     reel_mt mt;
     reel_mt_seed(&mt, 1);
     reel_mt_normal(&mt, pixels, n, 1.0f);
-    REEL_TRY(reel_run_open_with(model, batch, train ? REEL_RUN_TRAIN : REEL_RUN_INFER, NULL, &run, err));
+    REEL_TRY(reel_run_open_with(model, &(reel_run_settings){.max_batch = batch, .mode = train ? REEL_RUN_TRAIN : REEL_RUN_INFER}, NULL, &run, err));
     for (int r = -1; r < rounds; r++) {
         double start = reel_now();
         REEL_TRY(train ? train_once(run, pixels, batch, r + 2, err) : forward_once(run, pixels, batch, logits, err));

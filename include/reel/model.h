@@ -44,9 +44,35 @@ REEL_API reel_status reel_model_get_info(const reel_model *model, reel_model_inf
 /** Name of label k, 0 <= k < labels; NULL outside. Owned by the model. */
 REEL_API const char *reel_model_label(const reel_model *model, int k);
 
-/** Plans memory and primitives for batches of up to `max_batch` clips. *out is NULL on failure. The model must outlive it.
- * REEL_ERR_NOMEM: more than the context's max_memory or than the machine has; the message gives both figures. */
+/** What products are computed in. Softmax, norms' statistics, the residual stream and logits are float32 in all of them. */
+typedef enum reel_precision {
+    REEL_PRECISION_FLOAT32,
+    REEL_PRECISION_BFLOAT16,  /**< products of bfloat16 numbers, sums in float32 */
+    REEL_PRECISION_INT8       /**< inference: weights quantised a channel, activations a token; the rest as BFLOAT16 */
+} reel_precision;
+
+/** "float32", "bfloat16", "int8". */
+REEL_API const char *reel_precision_name(reel_precision p);
+
+/** "float32", "fp32", "bfloat16", "bf16", "int8"; false for others. */
+REEL_API bool reel_precision_parse(const char *name, reel_precision *out);
+
+/** The precision that the context's processor computes `wanted` in: itself where the processor has fast instructions for it,
+ * else the fastest that is at least as exact; nothing is emulated slowly. A rule of the processor, so the same at every call.
+ * *why (may be NULL): one sentence when it is another one, else NULL; static. */
+REEL_API reel_precision reel_precision_usable(const reel_context *ctx, reel_precision wanted, const char **why);
+
+/** Plans memory and primitives for batches of up to `max_batch` clips in float32. *out is NULL on failure. The model must
+ * outlive it. REEL_ERR_NOMEM: more than the context's max_memory or than the machine has; the message gives both figures. */
 REEL_API reel_status reel_run_open(const reel_model *model, size_t max_batch, reel_run **out, reel_error *err);
+
+/** The same in another precision, or in the one that reel_precision_usable gives for it. */
+REEL_API reel_status reel_run_open_as(const reel_model *model, size_t max_batch, reel_precision precision, reel_run **out,
+                                      reel_error *err);
+
+/** What a run computes in. */
+REEL_API reel_precision reel_run_precision(const reel_run *run);
+
 REEL_API void reel_run_close(reel_run **run);
 
 /** Computes the logits of a batch of clips.

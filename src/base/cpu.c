@@ -34,6 +34,8 @@ unsigned reel_cpu_flags(void)
         if (d >> 25 & 1)
             flags |= REEL_CPU_AMX_INT8;
     }
+    if (__builtin_cpu_is("amd"))
+        flags |= REEL_CPU_AMD;
 #endif
     return flags;
 }

@@ -7,7 +7,8 @@
 
 enum {  /* bits: what the processor has and the system lets programs use */
     REEL_CPU_AVX2 = 1, REEL_CPU_AVX512 = 2, REEL_CPU_AVX512_BF16 = 4, REEL_CPU_AVX512_VNNI = 8, REEL_CPU_AMX_BF16 = 16,
-    REEL_CPU_AMX_INT8 = 32
+    REEL_CPU_AMX_INT8 = 32,
+    REEL_CPU_AMD = 64  /* no instruction set: whose core it is, where rates differ by that */
 };
 unsigned reel_cpu_flags(void);
 void reel_cpu_name(char *out, int size);       /* as the system calls it */

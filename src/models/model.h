@@ -6,6 +6,7 @@
 
 #include "backend/backend.h"
 #include "base/json.h"
+#include "format/safetensors.h"
 #include "models/params.h"
 #include "transforms/processor.h"
 
@@ -31,7 +32,9 @@ struct reel_model {
     const reel_arch *arch;
     reel_config config;
     reel_params params;
-    float *weights;          /* params.floats, host memory, 64-byte aligned */
+    float *weights;          /* params.floats, host memory, 64-byte aligned; NULL: each parameter is at source[i] */
+    reel_st *file;           /* mapped weights; owned */
+    const reel_st_tensor **source;  /* params.n: where parameter i lies in `file`, in the file's type (NULL for a hole) */
     reel_processor processor;
 };
 
@@ -41,6 +44,7 @@ typedef struct reel_load_options {
     uint64_t seed;                         /* for what must be drawn anew */
     bool need_all;                         /* a missing head is an error (inference) */
     int num_frames;                        /* > 0: instead of the config's, where the architecture allows */
+    bool mapped;                           /* inference: weights stay in the file, which is mapped; see reel_model.source */
     bool ignore_mismatched;                /* a tensor of another shape is drawn anew (and reported) instead of refused */
 } reel_load_options;
 

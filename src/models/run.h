@@ -22,12 +22,29 @@ double reel_loss_compute(const reel_loss *loss, const float *logits, size_t batc
 
 typedef enum reel_run_mode { REEL_RUN_INFER, REEL_RUN_TRAIN } reel_run_mode;
 
+typedef struct reel_run_settings {
+    size_t max_batch;
+    reel_run_mode mode;
+    reel_precision precision;   /* as wanted; the run takes what reel_precision_usable gives */
+    bool checkpointing;         /* TRAIN: a layer keeps only its input, and is walked again in the backward (Chen et al. 2016,
+                                 * arXiv:1604.06174): the same numbers, less memory, a forward more */
+} reel_run_settings;
+
 /* backend NULL: the context's own (closed with the run); tests give another. */
-reel_status reel_run_open_with(const reel_model *model, size_t max_batch, reel_run_mode mode, reel_backend *backend,
+reel_status reel_run_open_with(const reel_model *model, const reel_run_settings *settings, reel_backend *backend,
                                reel_run **out, reel_error *err);
 
-/* Bytes that a run will hold on the device; computed without allocating. */
-reel_status reel_run_plan(const reel_model *model, size_t max_batch, reel_run_mode mode, uint64_t *bytes, reel_error *err);
+/* Bytes that a run will hold, by what they are for; computed without allocating. */
+typedef struct reel_run_parts {
+    uint64_t weights;      /* float32, as the run keeps them */
+    uint64_t packed;       /* other layouts and types of them, for the products */
+    uint64_t gradients, moments;
+    uint64_t activations;  /* of the clips that go through the layers together */
+    uint64_t clips;        /* pixels, logits, hidden states on the device */
+    uint64_t total;
+    size_t chunk;          /* clips that go through the layers together */
+} reel_run_parts;
+reel_status reel_run_plan(const reel_model *model, const reel_run_settings *settings, reel_run_parts *out, reel_error *err);
 
 /* One micro batch: forward, loss, backward. accumulate: add to the gradients; else write them. logits (B, K) may be NULL.
  * dropout_draw: a number that differs for every micro batch of the run. */

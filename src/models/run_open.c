@@ -15,7 +15,7 @@ static reel_status take(reel_run *run, void *place, size_t count, size_t size, r
     return status;
 }
 
-static reel_status take_memory(reel_run *run, const reel_run_need *p, reel_error *err)
+static reel_status take_memory(reel_run *run, const reel_run_parts *p, reel_error *err)
 {
     const reel_model *m = run->model;
     size_t labels = (size_t)m->config.labels, blocks = run->mode == REEL_RUN_TRAIN ? 4 : 1;
@@ -23,7 +23,7 @@ static reel_status take_memory(reel_run *run, const reel_run_need *p, reel_error
     for (size_t i = 0; i < blocks; i++)
         REEL_TRY(take(run, &run->block[i], m->params.floats, sizeof(float), err));
     REEL_TRY(take(run, &run->constants, reel_run_constants(m), sizeof(float), err));
-    REEL_TRY(take(run, &run->arena, p->arena, 1, err));
+    REEL_TRY(take(run, &run->arena, (size_t)p->activations, 1, err));
     REEL_TRY(take(run, &run->pixels, run->chunk * reel_run_pixels(m), sizeof(float), err));
     REEL_TRY(take(run, &run->logits, run->chunk * labels, sizeof(float), err));
     if (run->mode == REEL_RUN_TRAIN) {
@@ -31,7 +31,7 @@ static reel_status take_memory(reel_run *run, const reel_run_need *p, reel_error
         REEL_TRY(take(run, &run->sums, m->params.n, sizeof(double), err));
     } else
         REEL_TRY(take(run, &run->hidden, run->chunk * reel_run_tokens(m), sizeof(float), err));
-    run->arena_bytes = p->arena;
+    run->arena_bytes = (size_t)p->activations;
     run->host_logits = reel_calloc(run->max_batch * labels, sizeof(float));
     run->host_dlogits = reel_calloc(run->chunk * labels, sizeof(float));
     run->host_sums = reel_calloc(m->params.n, sizeof(double));
@@ -78,7 +78,7 @@ static void aim_packed(reel_run *run)
             run->packed[i].plain.dev = run->block[REEL_BLOCK_WEIGHTS] + run->model->params.param[i].offset;
 }
 
-static reel_status open_device(reel_run *run, reel_backend *backend, const reel_run_need *p, reel_error *err)
+static reel_status open_device(reel_run *run, reel_backend *backend, const reel_run_parts *p, reel_error *err)
 {
     reel_status status = REEL_OK;
     run->be = backend;
@@ -104,16 +104,16 @@ done:
     return status;
 }
 
-reel_status reel_run_open_with(const reel_model *model, size_t max_batch, reel_run_mode mode, reel_backend *backend,
+reel_status reel_run_open_with(const reel_model *model, const reel_run_settings *settings, reel_backend *backend,
                                reel_run **out, reel_error *err)
 {
     reel_status status = REEL_OK;
     reel_run *run = NULL;
-    reel_run_need p;
+    reel_run_parts p;
     *out = NULL;
-    REEL_TRY(reel_run_begin(model, max_batch, mode, &run, err));
+    REEL_TRY(reel_run_begin(model, settings, &run, err));
     REEL_TRY(reel_run_make_plan(run, &p, err));
-    REEL_TRY(reel_memory_check(model->ctx, p.total, mode == REEL_RUN_TRAIN ? "Training this model" : "Running this model",
+    REEL_TRY(reel_memory_check(model->ctx, p.total, settings->mode == REEL_RUN_TRAIN ? "Training this model" : "Running this model",
                                "A smaller model, fewer frames or smaller pictures need less.", err));
     REEL_TRY(open_device(run, backend, &p, err));
     *out = run;
@@ -125,7 +125,19 @@ done:
 
 reel_status reel_run_open(const reel_model *model, size_t max_batch, reel_run **out, reel_error *err)
 {
-    return reel_run_open_with(model, max_batch, REEL_RUN_INFER, NULL, out, err);
+    return reel_run_open_as(model, max_batch, REEL_PRECISION_FLOAT32, out, err);
+}
+
+reel_status reel_run_open_as(const reel_model *model, size_t max_batch, reel_precision precision, reel_run **out,
+                             reel_error *err)
+{
+    const reel_run_settings settings = {.max_batch = max_batch, .mode = REEL_RUN_INFER, .precision = precision};
+    return reel_run_open_with(model, &settings, NULL, out, err);
+}
+
+reel_precision reel_run_precision(const reel_run *run)
+{
+    return run->precision;
 }
 
 void reel_run_close(reel_run **run)

@@ -107,35 +107,63 @@ static bool add_packed(const reel_run *run, size_t *total)
     return good;
 }
 
-reel_status reel_run_make_plan(reel_run *run, reel_run_need *out, reel_error *err)
+/* Adds the bytes of count elements to a part. */
+static bool add_part(uint64_t *part, size_t count, size_t size)
+{
+    size_t bytes, sum;
+    if (!reel_mul(&bytes, count, size) || !reel_add(&sum, (size_t)*part, bytes) || !reel_add(&sum, sum, 64))
+        return false;
+    *part = sum;
+    return true;
+}
+
+static bool sum_parts(reel_run_parts *p)
+{
+    const uint64_t part[] = {p->weights, p->packed, p->gradients, p->moments, p->activations, p->clips};
+    size_t total = 0;
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++)
+        if (!reel_add(&total, total, (size_t)part[i]))
+            return false;
+    p->total = total;
+    return true;
+}
+
+reel_status reel_run_make_plan(reel_run *run, reel_run_parts *out, reel_error *err)
 {
     const reel_model *m = run->model;
     reel_backend measuring = reel_measure_backend();
     reel_run measured = *run;
-    size_t blocks = run->mode == REEL_RUN_TRAIN ? 4 : 1, labels = (size_t)m->config.labels;
+    const size_t labels = (size_t)m->config.labels;
+    const bool train = run->mode == REEL_RUN_TRAIN;
     float *nowhere = (float *)(uintptr_t)4096;  /* never read, but a view must have an address to be one */
+    size_t packed = 0;
+    *out = (reel_run_parts){.chunk = run->chunk};
     measured.be = &measuring;
     measured.pass.be = &measuring;
     measured.pass.weights = measured.pass.constants = nowhere;
     measured.pass.grads = measured.logits = measured.dlogits = measured.hidden = measured.pixels = nowhere;
     measured.pass.arena = (reel_arena){0};
     walk_all(&measured, run->chunk);
-    out->arena = measured.pass.arena.peak;
-    out->total = 0;
-    bool good = !measured.pass.arena.failed && add_bytes(&out->total, out->arena, 1) && add_packed(run, &out->total) &&
-                add_bytes(&out->total, reel_run_constants(m), sizeof(float)) &&
-                add_bytes(&out->total, run->chunk * reel_run_pixels(m), sizeof(float)) &&
-                add_bytes(&out->total, (run->chunk + run->max_batch) * labels * 2, sizeof(float)) &&
-                add_bytes(&out->total, m->params.n * 2, sizeof(double));
-    if (run->mode == REEL_RUN_INFER)
-        good = good && add_bytes(&out->total, run->chunk * reel_run_tokens(m), sizeof(float));
-    for (size_t i = 0; i < blocks; i++)
-        good = good && add_bytes(&out->total, m->params.floats, sizeof(float));
-    return good ? REEL_OK : reel_fail(err, REEL_ERR_NOMEM, "the activations of this model are too large for any machine");
+    bool good = !measured.pass.arena.failed && add_part(&out->activations, measured.pass.arena.peak, 1) &&
+                add_packed(run, &packed) && add_part(&out->packed, packed, 1) &&
+                add_part(&out->weights, m->params.floats, sizeof(float)) &&
+                add_part(&out->weights, reel_run_constants(m), sizeof(float)) &&
+                add_part(&out->clips, run->chunk * reel_run_pixels(m), sizeof(float)) &&
+                add_part(&out->clips, (run->chunk + run->max_batch) * labels * 2, sizeof(float)) &&
+                add_part(&out->clips, m->params.n * 2, sizeof(double));
+    if (train)
+        good = good && add_part(&out->gradients, m->params.floats, sizeof(float)) &&
+               add_part(&out->moments, m->params.floats, 2 * sizeof(float));
+    else
+        good = good && add_part(&out->clips, run->chunk * reel_run_tokens(m), sizeof(float));
+    return good && sum_parts(out) ? REEL_OK
+                                  : reel_fail(err, REEL_ERR_NOMEM, "the activations of this model are too large for any machine");
 }
 
-reel_status reel_run_begin(const reel_model *model, size_t max_batch, reel_run_mode mode, reel_run **out, reel_error *err)
+reel_status reel_run_begin(const reel_model *model, const reel_run_settings *settings, reel_run **out, reel_error *err)
 {
+    const size_t max_batch = settings->max_batch;
+    const reel_run_mode mode = settings->mode;
     *out = NULL;
     if (max_batch < 1)
         return reel_fail(err, REEL_ERR_ARG, "a run needs a batch of at least 1 clip");
@@ -146,7 +174,9 @@ reel_status reel_run_begin(const reel_model *model, size_t max_batch, reel_run_m
     reel_run *run = reel_calloc(1, sizeof *run);
     if (run == NULL)
         return reel_fail_nomem(err, "run");
-    *run = (reel_run){.model = model, .mode = mode, .max_batch = max_batch, .chunk = chunk_of(model, max_batch)};
+    *run = (reel_run){.model = model, .mode = mode, .checkpointing = settings->checkpointing,
+        .precision = reel_precision_usable(model->ctx, settings->precision, NULL),
+        .max_batch = max_batch, .chunk = chunk_of(model, max_batch)};
     run->planned = reel_calloc(run->chunk + 1, sizeof *run->planned);
     run->pass = (reel_pass){.ctx = model->ctx, .dtype = REEL_F32, .cache = reel_calloc(1, model->arch->cache_bytes(&model->config))};
     if (mode == REEL_RUN_INFER)
@@ -160,16 +190,13 @@ reel_status reel_run_begin(const reel_model *model, size_t max_batch, reel_run_m
     return REEL_OK;
 }
 
-reel_status reel_run_plan(const reel_model *model, size_t max_batch, reel_run_mode mode, uint64_t *bytes, reel_error *err)
+reel_status reel_run_plan(const reel_model *model, const reel_run_settings *settings, reel_run_parts *out, reel_error *err)
 {
-    reel_run_need found;
     reel_run *run = NULL;
-    *bytes = 0;
-    reel_status status = reel_run_begin(model, max_batch, mode, &run, err);
+    *out = (reel_run_parts){0};
+    reel_status status = reel_run_begin(model, settings, &run, err);
     if (status == REEL_OK)
-        status = reel_run_make_plan(run, &found, err);
-    if (status == REEL_OK)
-        *bytes = found.total;
+        status = reel_run_make_plan(run, out, err);
     reel_run_close(&run);
     return status;
 }

@@ -8,6 +8,8 @@
 struct reel_run {
     const reel_model *model;
     reel_run_mode mode;
+    reel_precision precision;
+    bool checkpointing;
     size_t max_batch;
     size_t chunk;            /* clips that go through the layers together */
     reel_backend *be;
@@ -26,12 +28,10 @@ struct reel_run {
 
 /* --- planning (run_plan.c) --- */
 
-typedef struct reel_run_need { size_t arena, total; } reel_run_need;  /* bytes */
-
 /* A run that can be measured, and has no device yet. */
-reel_status reel_run_begin(const reel_model *model, size_t max_batch, reel_run_mode mode, reel_run **out, reel_error *err);
+reel_status reel_run_begin(const reel_model *model, const reel_run_settings *settings, reel_run **out, reel_error *err);
 /* Walks over a table that does nothing: the arena's peak and the rest give what a run will hold. */
-reel_status reel_run_make_plan(reel_run *run, reel_run_need *out, reel_error *err);
+reel_status reel_run_make_plan(reel_run *run, reel_run_parts *out, reel_error *err);
 
 size_t reel_run_constants(const reel_model *m);  /* numbers */
 size_t reel_run_pixels(const reel_model *m);   /* numbers of one clip */

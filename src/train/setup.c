@@ -256,27 +256,37 @@ static reel_status steps_plan(reel_trainer *t, reel_error *err)
                               reel_warmup_steps(o->warmup_steps, o->warmup_ratio, total), total, &t->schedule, err);
 }
 
+static reel_run_settings run_settings(const reel_trainer *t, int64_t batch)
+{
+    return (reel_run_settings){.max_batch = (size_t)batch, .mode = REEL_RUN_TRAIN,
+                               .precision = t->o->bf16 ? REEL_PRECISION_BFLOAT16 : REEL_PRECISION_FLOAT32};
+}
+
 /* What smaller batches would need, for the message of a run that does not fit. */
 static void batch_advice(const reel_trainer *t, uint64_t others, char *out, size_t size)
 {
-    uint64_t bytes, room = t->ctx->max_memory > 0 ? t->ctx->max_memory : reel_memory_available();
+    reel_run_parts parts;
+    uint64_t room = t->ctx->max_memory > 0 ? t->ctx->max_memory : reel_memory_available();
     snprintf(out, size, "A smaller model or fewer --num_frames would fit.");
-    for (int64_t b = t->o->per_device_train_batch_size / 2; b >= 1; b /= 2)
-        if (reel_run_plan(t->model, (size_t)b, REEL_RUN_TRAIN, &bytes, NULL) == REEL_OK && bytes + others <= room) {
+    for (int64_t b = t->o->per_device_train_batch_size / 2; b >= 1; b /= 2) {
+        const reel_run_settings settings = run_settings(t, b);
+        if (reel_run_plan(t->model, &settings, &parts, NULL) == REEL_OK && parts.total + others <= room) {
             snprintf(out, size,
                      "--per_device_train_batch_size %lld --gradient_accumulation_steps %lld needs %.1f GB.",
-                     (long long)b, (long long)(t->group / b), (double)(bytes + others) / 1e9);
+                     (long long)b, (long long)(t->group / b), (double)(parts.total + others) / 1e9);
             return;
         }
+    }
 }
 
 static reel_status memory_plan(reel_trainer *t, reel_error *err)
 {
     char advice[160];
-    uint64_t device = 0;
+    reel_run_parts device;
+    const reel_run_settings settings = run_settings(t, t->o->per_device_train_batch_size);
     size_t clip, frames, eval_frames;
     reel_status status = REEL_OK;
-    REEL_TRY(reel_run_plan(t->model, (size_t)t->o->per_device_train_batch_size, REEL_RUN_TRAIN, &device, err));
+    REEL_TRY(reel_run_plan(t->model, &settings, &device, err));
     if (!reel_mul(&clip, t->clip_floats, sizeof(float)) || !reel_mul(&frames, clip, (size_t)t->group * (AHEAD + 1))) {
         status = reel_fail(err, REEL_ERR_LIMIT, "batches of %lld clips are more than any memory", (long long)t->group);
         goto done;
@@ -289,14 +299,14 @@ static reel_status memory_plan(reel_trainer *t, reel_error *err)
         goto done;
     }
     batch_advice(t, frames, advice, sizeof advice);
-    REEL_TRY(reel_memory_check(t->ctx, device + frames, "this run", advice, err));
+    REEL_TRY(reel_memory_check(t->ctx, device.total + frames, "this run", advice, err));
     uint64_t room = t->ctx->max_memory > 0 ? t->ctx->max_memory : reel_memory_available();
     char epochs[32] = "";
     if (t->o->max_steps <= 0)
         snprintf(epochs, sizeof epochs, "%g epochs, ", t->o->num_train_epochs);
     reel_log(t->ctx, REEL_LOG_NOTE, "plan", "%s%lld steps of %lld clips; memory %.1f of %.1f GB", epochs,
              (long long)t->state.max_steps, (long long)t->group,
-             (double)(device + frames + t->model->params.floats * sizeof(float)) / 1e9, (double)room / 1e9);
+             (double)(device.total + frames + t->model->params.floats * sizeof(float)) / 1e9, (double)room / 1e9);
 done:
     return status;
 }
@@ -304,7 +314,8 @@ done:
 static reel_status run_open(reel_trainer *t, reel_error *err)
 {
     reel_status status = REEL_OK;
-    REEL_TRY(reel_run_open_with(t->model, (size_t)t->o->per_device_train_batch_size, REEL_RUN_TRAIN, NULL, &t->run, err));
+    const reel_run_settings settings = run_settings(t, t->o->per_device_train_batch_size);
+    REEL_TRY(reel_run_open_with(t->model, &settings, NULL, &t->run, err));
     if (t->resume_path == NULL)
         return REEL_OK;
     int64_t updates;

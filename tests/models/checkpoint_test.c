@@ -402,13 +402,13 @@ static void plan_is_checked_against_memory(void **state)
     (void)state;
     reel_model *m;
     reel_run *run;
-    uint64_t infer, train;
+    reel_run_parts infer, train;
     reel_error err = {0};
     write_small("");
     BED_OK(reel_model_open(ctx, dir, &m, bed_err));
-    BED_OK(reel_run_plan(m, 2, REEL_RUN_INFER, &infer, bed_err));
-    BED_OK(reel_run_plan(m, 2, REEL_RUN_TRAIN, &train, bed_err));
-    assert_true(infer > m->params.floats * 4 && train > m->params.floats * 16);
+    BED_OK(reel_run_plan(m, &(reel_run_settings){.max_batch = 2}, &infer, bed_err));
+    BED_OK(reel_run_plan(m, &(reel_run_settings){.max_batch = 2, .mode = REEL_RUN_TRAIN}, &train, bed_err));
+    assert_true(infer.total > m->params.floats * 4 && train.total > m->params.floats * 16);
     BED_OK(reel_context_set(ctx, "max_memory", "1K", bed_err));
     assert_int_equal(reel_run_open(m, 2, &run, &err), REEL_ERR_NOMEM);
     assert_null(run);
@@ -418,7 +418,7 @@ static void plan_is_checked_against_memory(void **state)
     reel_model_close(&m);
     write_small(", \"attention_probs_dropout_prob\": 0.1");
     BED_OK(reel_model_open(ctx, dir, &m, bed_err));
-    assert_int_equal(reel_run_open_with(m, 1, REEL_RUN_TRAIN, NULL, &run, &err), REEL_ERR_UNSUPPORTED);
+    assert_int_equal(reel_run_open_with(m, &(reel_run_settings){.max_batch = 1, .mode = REEL_RUN_TRAIN}, NULL, &run, &err), REEL_ERR_UNSUPPORTED);
     assert_non_null(strstr(err.message, "attention_probs_dropout_prob"));
     BED_OK(reel_run_open(m, 1, &run, bed_err));  /* inference has no dropout */
     reel_run_close(&run);
@@ -437,7 +437,7 @@ static void no_memory(void **state)
         reel_mem_fail_at(k, false);
         reel_status status = reel_model_open(ctx, dir, &m, &err);
         if (status == REEL_OK)
-            status = reel_run_open_with(m, 2, REEL_RUN_TRAIN, NULL, &run, &err);
+            status = reel_run_open_with(m, &(reel_run_settings){.max_batch = 2, .mode = REEL_RUN_TRAIN}, NULL, &run, &err);
         reel_mem_fail_at(0, false);
         if (status != REEL_OK) {
             assert_int_equal(status, REEL_ERR_NOMEM);

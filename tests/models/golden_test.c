@@ -51,7 +51,7 @@ static void bench_open_with(bench *b, const golden_case *c, const bed_table *t, 
     b->ctx = bed_context(t);
     BED_OK(reel_model_open(b->ctx, b->dir, &b->model, bed_err));
     b->be = bed_backend(t, b->ctx);
-    BED_OK(reel_run_open_with(b->model, max_batch, mode, b->be, &b->run, bed_err));
+    BED_OK(reel_run_open_with(b->model, &(reel_run_settings){.max_batch = max_batch, .mode = mode}, b->be, &b->run, bed_err));
     const reel_config *k = &b->model->config;
     b->numbers = (size_t)k->frames * (size_t)k->channels * (size_t)k->height * (size_t)k->width;
     b->pixels = calloc(B * b->numbers, sizeof *b->pixels);

@@ -57,7 +57,7 @@ int main(int argc, char **argv)
     }
     memcpy(pixels, px->data, px->bytes);
     memcpy(labels, lb->data, lb->bytes);
-    REEL_TRY(reel_run_open_with(model, batch, REEL_RUN_TRAIN, NULL, &run, &err));
+    REEL_TRY(reel_run_open_with(model, &(reel_run_settings){.max_batch = batch, .mode = REEL_RUN_TRAIN}, NULL, &run, &err));
     const reel_loss loss = {.kind = REEL_LOSS_SINGLE, .label = labels, .items = (double)batch};
     REEL_TRY(reel_run_train(run, pixels, batch, &loss, false, 0, 0, &value, NULL, &err));
     REEL_TRY(reel_run_get(run, REEL_BLOCK_GRADS, block, &err));
