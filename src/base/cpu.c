@@ -5,10 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#endif
+
+#if defined(__x86_64__)
+/* The system lends tiles only to a process that asked (Linux 5.16: arch_prctl ARCH_REQ_XCOMP_PERM, feature 18). */
+static bool tiles_allowed(void)
+{
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XTILE_DATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILE_DATA) == 0;
+}
 #endif
 
 unsigned reel_cpu_flags(void)
@@ -28,7 +39,7 @@ unsigned reel_cpu_flags(void)
     unsigned a, b, c, d;
     if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1))
         flags |= REEL_CPU_AVX512_BF16;
-    if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 24 & 1) && tiles_allowed()) {
         if (d >> 22 & 1)
             flags |= REEL_CPU_AMX_BF16;
         if (d >> 25 & 1)

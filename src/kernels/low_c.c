@@ -1,0 +1,135 @@
+/* The plain C rows of the low table: what the others are tested against. */
+#include <math.h>
+#include <string.h>
+
+#include "kernels/low_rows.h"
+
+static uint16_t half_of(float x)
+{
+    uint32_t u;
+    memcpy(&u, &x, sizeof u);
+    if ((u & 0x7FFFFFFFu) > 0x7F800000u)
+        return (uint16_t)(u >> 16 | 0x40u);  /* stays not a number */
+    return (uint16_t)((u + 0x7FFFu + (u >> 16 & 1u)) >> 16);
+}
+
+static float float_of(uint16_t h)
+{
+    uint32_t u = (uint32_t)h << 16;
+    float x;
+    memcpy(&x, &u, sizeof x);
+    return x;
+}
+
+void reel_to_bf16_c(uint16_t *y, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = half_of(x[i]);
+}
+
+void reel_from_bf16_c(float *y, const uint16_t *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = float_of(x[i]);
+}
+
+/* Place of element (i, j) in packed panels of k rows. */
+static size_t place(size_t i, size_t j, size_t k)
+{
+    const size_t pairs = (k + 1) / 2;
+    return ((j / REEL_PANEL * pairs + i / 2) * REEL_PANEL + j % REEL_PANEL) * 2 + i % 2;
+}
+
+void reel_pack_bf16_c(uint16_t *b, const uint16_t *x, size_t ld, size_t k, size_t n)
+{
+    memset(b, 0, reel_panels_size(k, n) * sizeof *b);
+    for (size_t i = 0; i < k; i++)
+        for (size_t j = 0; j < n; j++)
+            b[place(i, j, k)] = x[i * ld + j];
+}
+
+void reel_pack_turned_bf16_c(uint16_t *b, const uint16_t *x, size_t ld, size_t k, size_t n)
+{
+    memset(b, 0, reel_panels_size(k, n) * sizeof *b);
+    for (size_t j = 0; j < n; j++)
+        for (size_t i = 0; i < k; i++)
+            b[place(i, j, k)] = x[j * ld + i];
+}
+
+void reel_turn_bf16_c(uint16_t *y, size_t ldy, const uint16_t *x, size_t ldx, size_t rows, size_t cols)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < cols; c++)
+            y[c * ldy + r] = x[r * ldx + c];
+}
+
+void reel_bf16_block_c(float *c, size_t ldc, const uint16_t *a, size_t lda, const uint16_t *b, size_t m, size_t n, size_t k,
+                       bool sum)
+{
+    const size_t written = (n + 15) & ~(size_t)15;
+    for (size_t r = 0; r < m; r++)
+        for (size_t j = 0; j < written; j++) {
+            double all = sum ? (double)c[r * ldc + j] : 0;
+            for (size_t i = 0; i < k; i++)
+                all += (double)float_of(a[r * lda + i]) * (double)float_of(b[place(i, j, k)]);
+            c[r * ldc + j] = (float)all;
+        }
+}
+
+void reel_int8_block_c(int32_t *c, size_t ldc, const uint8_t *a, size_t lda, const int8_t *b, size_t m, size_t n, size_t k)
+{
+    const size_t written = (n + 15) & ~(size_t)15, deep = (k + 3) & ~(size_t)3;
+    for (size_t r = 0; r < m; r++)
+        for (size_t j = 0; j < written; j++) {
+            const int8_t *column = b + j / REEL_PANEL * REEL_PANEL * deep + j % REEL_PANEL * 4;
+            int32_t all = 0;
+            for (size_t i = 0; i < k; i++)
+                all += (int32_t)a[r * lda + i] * (int32_t)column[i / 4 * 4 * REEL_PANEL + i % 4];
+            c[r * ldc + j] = all;
+        }
+}
+
+void reel_softmax_bf16_c(uint16_t *p, const float *s, size_t n, size_t room, float factor, float *top, float *sum)
+{
+    float most = -INFINITY;
+    double all = 0;
+    for (size_t i = 0; i < n; i++)
+        most = s[i] > most ? s[i] : most;
+    for (size_t i = 0; i < n; i++) {  /* 2 i never passes 4 i: p may lie in s */
+        const float e = expf(factor * (s[i] - most));
+        all += (double)e;
+        p[i] = half_of(e);
+    }
+    for (size_t i = n; i < room; i++)
+        p[i] = 0;
+    *top = most;
+    *sum = (float)all;
+}
+
+void reel_softmax_bwd_bf16_c(uint16_t *p, uint16_t *ds, const float *s, const float *dp, size_t n, float factor, const float *lse,
+                             const float *delta)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float e = expf(factor * s[i] - lse[i]), d = e * (dp[i] - delta[i]);
+        p[i] = half_of(e);
+        ds[i] = half_of(d);
+    }
+}
+
+void reel_quantise_row_c(uint8_t *q, const float *x, size_t n, float *scale)
+{
+    float most = 0;
+    for (size_t i = 0; i < n; i++)
+        most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
+    const float factor = most > 0 ? 127.0f / most : 0.0f;
+    for (size_t i = 0; i < n; i++)
+        q[i] = (uint8_t)((int)nearbyintf(x[i] * factor) + 128);
+    *scale = most / 127.0f;
+}
+
+void reel_dequantise_row_c(float *y, const int32_t *acc, size_t n, float row, const float *column, const int32_t *shift,
+                           const float *bias)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = fmaf((float)(acc[i] - shift[i]), row * column[i], bias != NULL ? bias[i] : 0.0f);
+}
