@@ -112,6 +112,9 @@ void cli_signals(void);                                             /* the handl
 bool cli_cancelled(void *user);
 _Noreturn void cli_die(void);                                       /* by the signal that came */
 
+/* train_plan.c */
+reel_status cli_train_plan(cli *c, reel_error *err);
+
 /* A small answer of the verbs that write one thing: {"output": PATH} or "wrote    PATH". */
 void cli_wrote(cli *c, const char *path, const char *what);
 

@@ -201,6 +201,24 @@ static reel_status set_cache(cli *c, reel_error *err)
     return n > 0 && (size_t)n < sizeof path ? reel_context_set(c->ctx, "cache_dir", path, err) : REEL_OK;
 }
 
+/* The processor; where --dtype chooses the products' numbers, also which others it is fast at. */
+static void machine_line(cli *c)
+{
+    const char *dtype = reel_job_option(c->verb->job, "dtype") != NULL ? reel_args_get(c->args, "dtype") : NULL;
+    reel_precision now = REEL_PRECISION_FLOAT32;
+    char more[64] = "";
+    for (int p = REEL_PRECISION_BFLOAT16; p <= REEL_PRECISION_INT8; p++)
+        if (reel_precision_usable(c->ctx, (reel_precision)p, NULL) == (reel_precision)p)
+            snprintf(more + strlen(more), sizeof more - strlen(more), "%s--dtype %s", more[0] != '\0' ? ", " : "",
+                     p == REEL_PRECISION_INT8 ? "int8" : "bf16");
+    if (dtype == NULL || !reel_precision_parse(dtype, &now))
+        cli_say(c, "machine", "%s", reel_context_machine(c->ctx));
+    else if (now != REEL_PRECISION_FLOAT32 || more[0] == '\0')
+        cli_say(c, "machine", "%s, %s", reel_context_machine(c->ctx), reel_precision_name(reel_precision_usable(c->ctx, now, NULL)));
+    else
+        cli_say(c, "machine", "%s, float32      (it has other fast products: %s)", reel_context_machine(c->ctx), more);
+}
+
 int cli_context(cli *c, reel_error *err)
 {
     const struct { const char *name, *value; } settings[] = {
@@ -214,6 +232,6 @@ int cli_context(cli *c, reel_error *err)
         if (settings[i].value != NULL && reel_context_set(c->ctx, settings[i].name, settings[i].value, err) != REEL_OK)
             return err->status == REEL_ERR_ARG ? CLI_USAGE : CLI_FAILURE;
     if (c->verbose && !c->verb->notes)
-        cli_say(c, "machine", "%s", reel_context_machine(c->ctx));
+        machine_line(c);
     return set_cache(c, err) == REEL_OK ? CLI_OK : CLI_FAILURE;
 }

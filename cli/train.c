@@ -301,6 +301,8 @@ static reel_status run(cli *c, reel_error *err)
 {
     watch w = { .c = c, .loss = NAN, .since = cli_now() };
     reel_train_result *result = NULL;
+    if (strcmp(reel_args_get(c->args, "plan"), "true") == 0)
+        return cli_train_plan(c, err);
     const reel_status status = reel_train(c->ctx, c->args, on_event, &w, &result, err);
     release(&w, NULL, false);
     cli_bar_clear(c);

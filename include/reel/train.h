@@ -61,6 +61,35 @@ REEL_API reel_status reel_train(reel_context *ctx, const reel_args *args, reel_e
                                 reel_train_result **out, reel_error *err);
 REEL_API void reel_train_result_close(reel_train_result **result);
 
+/** What a training run will need. Allocated by the library; fields may be added at the end. */
+typedef struct reel_train_plan {
+    const char *precision;          /**< "float32", "bfloat16": of the products, as this processor computes them */
+    bool gradient_checkpointing;
+    int64_t batch, step_clips;      /**< clips of one forward and backward, of one step */
+    size_t chunk;                   /**< clips that go through the layers together */
+    int64_t steps, steps_per_epoch;
+    double epochs;
+    size_t train_videos, val_clips; /**< val_clips 0: nothing is evaluated */
+    /* bytes */
+    uint64_t weights;               /**< float32, as the run keeps them */
+    uint64_t packed;                /**< their copies in the products' own layout */
+    uint64_t gradients, moments, activations;
+    uint64_t clips;                 /**< pixels, logits and hidden states of a chunk */
+    uint64_t host;                  /**< the model as it was read; used to write checkpoints */
+    uint64_t loader;                /**< decoded clips in flight */
+    uint64_t total, room;           /**< of memory: needed, and what may be used */
+    uint64_t checkpoint;            /**< one checkpoint on the disk */
+    int64_t checkpoints;            /**< so many at one time, at most */
+    uint64_t disk, disk_free;       /**< all of them and the result; UINT64_MAX: unknown */
+    bool fits;                      /**< total <= room */
+    const char *advice;             /**< where it does not fit: what would; else NULL */
+} reel_train_plan;
+
+/** `reel train --plan`: opens options, data and config as reel_train does, and tells what the run would need. Nothing is
+ * written and no step is made. */
+REEL_API reel_status reel_train_plan_open(reel_context *ctx, const reel_args *args, reel_train_plan **out, reel_error *err);
+REEL_API void reel_train_plan_close(reel_train_plan **plan);
+
 typedef struct reel_class_score {
     const char *name;
     size_t videos;                  /**< scored videos that truly have this label */

@@ -15,7 +15,8 @@ static bool is_given(const reel_args *args, const char *need, size_t length)
         memcpy(name, need + at, n);
         name[n] = '\0';
         const reel_option *row = reel_job_option(args->job, name);
-        if (row != NULL && (*(char *const *)reel_args_field(args, row))[0] != '\0')
+        if (row != NULL && row->type == REEL_OPTION_BOOL ? *(const bool *)reel_args_field(args, row)
+                : row != NULL && (*(char *const *)reel_args_field(args, row))[0] != '\0')
             return true;
         at += n + 1;
     }
@@ -104,8 +105,6 @@ reel_status reel_train_check(const reel_args *args, reel_error *err)
 {
     reel_status status = REEL_OK;
     const reel_train_args *t = args->values;
-    if (t->bf16)
-        return reel_fail(err, REEL_ERR_UNSUPPORTED, "--bf16 is not in this version, which computes in float32");
     if (t->model[0] != '\0' && t->from_config[0] != '\0')
         return reel_fail(err, REEL_ERR_ARG, "--model and --from_config exclude each other: the first brings its config");
     if (t->warmup_steps < 0 && t->warmup_steps != -1)

@@ -8,6 +8,7 @@
 typedef struct reel_train_args {
     /* what */
     char *model, *from_config, *data, *output_dir, *resume_from_checkpoint;
+    bool plan;                                   /* only tell what the run will need: reel_train_plan */
     bool overwrite_output_dir, ignore_mismatched_sizes;
     int64_t num_frames;                          /* 0: the model's */
     /* clips */
@@ -24,7 +25,7 @@ typedef struct reel_train_args {
     double warmup_ratio, warmup_steps;           /* warmup_steps -1: not given */
     double label_smoothing_factor;
     int64_t seed, data_seed;                     /* data_seed -1: seed */
-    bool bf16;                                   /* refused with a message until it is there */
+    bool bf16, gradient_checkpointing;
     /* log, evaluation, saving */
     char *logging_strategy; double logging_steps; bool logging_first_step;
     char *eval_strategy; double eval_steps, eval_delay; bool eval_on_start;

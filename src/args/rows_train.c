@@ -4,7 +4,7 @@
 #define ROW_STRUCT reel_train_args
 #define SCHEDULES "linear|cosine|cosine_with_restarts|polynomial|constant|constant_with_warmup|inverse_sqrt" \
     "|cosine_with_min_lr|cosine_warmup_with_min_lr|warmup_stable_decay"
-#define TRAIN_NEEDS "model|from_config|resume_from_checkpoint data|resume_from_checkpoint output_dir|resume_from_checkpoint"
+#define TRAIN_NEEDS "model|from_config|resume_from_checkpoint data|resume_from_checkpoint output_dir|resume_from_checkpoint|plan"
 #define METRICS "accuracy|eval_accuracy|video_accuracy|eval_video_accuracy|loss|eval_loss"
 
 static const reel_option rows_train[] = {
@@ -17,6 +17,7 @@ static const reel_option rows_train[] = {
     ROW_STRING(output_dir, GROUP_RESULT, "", "folder for the result"),
     ROW_BOOL(overwrite_output_dir, GROUP_RESULT, "false", "replace a run that is there"),
     ROW_STRING(resume_from_checkpoint, GROUP_RESULT, "", "go on from a folder; true: the newest"),
+    ROW_BOOL(plan, GROUP_RESULT, "false", "only tell what the run will need"),
 
     ROW_FLOAT(num_train_epochs, GROUP_TRAIN, 0, 1e6, "4.0", "epochs", "passes over the training videos"),
     ROW_INT(max_steps, GROUP_TRAIN, -1, 1e12, "-1", "steps", "instead of epochs; -1: epochs"),
@@ -63,6 +64,7 @@ static const reel_option rows_train[] = {
     ROW_BOOL(greater_is_better, GROUP_SAVE, "true", "not for a loss"),
 
     ROW_LOADERS,
-    ROW_BOOL(bf16, GROUP_MACHINE, "false", "bfloat16: not in this version"),
+    ROW_BOOL(bf16, GROUP_MACHINE, "false", "bfloat16 products; weights and sums float32"),
+    ROW_BOOL(gradient_checkpointing, GROUP_MACHINE, "false", "less memory for a forward more a step"),
 };
 JOB_TABLE(train, "train", TRAIN_NEEDS, reel_train_derive, reel_train_check);

@@ -9,6 +9,7 @@
 #include "format/safetensors.h"
 #include "models/load.h"
 #include "models/run.h"
+#include "models/wanted.h"
 
 /* --- forward --- */
 
@@ -78,26 +79,18 @@ static reel_status write_results(const char *path, const reel_model *m, size_t n
     return reel_st_write(path, entry, hidden != NULL ? 2 : 1, NULL, 0, err);
 }
 
-static reel_status check_dtype(const char *dtype, reel_error *err)
-{
-    static const char *const full[] = {"", "auto", "float32", "fp32"};
-    for (size_t i = 0; i < sizeof full / sizeof *full; i++)
-        if (strcmp(dtype, full[i]) == 0)
-            return REEL_OK;
-    return reel_fail(err, REEL_ERR_UNSUPPORTED, "--dtype: %s is not there yet; float32 is", dtype);
-}
-
 reel_status reel_forward(reel_context *ctx, const reel_args *args, reel_error *err)
 {
     const reel_forward_args *a = reel_args_values(args, REEL_JOB_FORWARD);
     reel_status status;
     reel_model *m = NULL;
     reel_run *run = NULL;
+    reel_precision precision;
     clips in = {0};
     float *logits = NULL, *hidden = NULL;
     if (a == NULL)
         return reel_fail(err, REEL_ERR_ARG, "these are not the options of 'forward'");
-    REEL_TRY(check_dtype(a->dtype, err));
+    REEL_TRY(reel_precision_wanted(ctx, a->dtype, &precision, err));
     REEL_TRY(reel_output_check(a->output, a->input, a->model, err));
     REEL_TRY(reel_model_open(ctx, a->model, &m, err));
     REEL_TRY(clips_open(m, a->input, &in, err));
@@ -106,7 +99,7 @@ reel_status reel_forward(reel_context *ctx, const reel_args *args, reel_error *e
         status = reel_fail_nomem(err, a->output);
         goto done;
     }
-    REEL_TRY(reel_run_open(m, batch, &run, err));
+    REEL_TRY(reel_run_open_as(m, batch, precision, &run, err));
     logits = reel_alloc_aligned(in.n * labels, sizeof *logits);
     if (a->hidden) {
         REEL_TRY(reel_memory_check(ctx, (uint64_t)states * sizeof(float), "last_hidden_state of all clips",

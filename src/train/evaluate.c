@@ -8,6 +8,7 @@
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "models/wanted.h"
 #include "train/report.h"
 #include "train/score.h"
 
@@ -20,6 +21,7 @@ typedef struct evaluator {
     const char *split;
     int *label;               /* the model's number of each class of the data */
     reel_samples samples;
+    reel_precision precision;
     reel_run *run;
     reel_pixel_kernels kernels;
     reel_transform transform;
@@ -114,6 +116,7 @@ static reel_status evaluator_open(evaluator *e, reel_error *err)
     reel_load_report report = {0};
     const reel_load_options options = {.need_all = true};
     REEL_TRY(reel_state_init(&e->skips, err));
+    REEL_TRY(reel_precision_wanted(e->ctx, e->o->dtype, &e->precision, err));
     if (*e->o->output_dir != '\0')
         REEL_TRY(reel_report_dir_check(e->o->output_dir, e->o->overwrite_output_dir, err));
     REEL_TRY(reel_model_load(e->ctx, e->o->model, &options, &e->model, &report, err));
@@ -135,7 +138,7 @@ static reel_status evaluator_open(evaluator *e, reel_error *err)
     e->transform = (reel_transform){.kind = REEL_TRANSFORM_EVAL, .processor = &e->model->processor, .height = c->height,
                                     .width = c->width, .kernels = &e->kernels};
     REEL_TRY(reel_tally_open(&e->tally, e->samples.videos, (size_t)c->labels, err));
-    status = reel_run_open(e->model, (size_t)e->o->per_device_eval_batch_size, &e->run, err);
+    status = reel_run_open_as(e->model, (size_t)e->o->per_device_eval_batch_size, e->precision, &e->run, err);
 done:
     reel_load_report_free(&report);
     return status;

@@ -6,6 +6,7 @@
 #include "args/jobs.h"
 #include "base/mem.h"
 #include "models/run.h"
+#include "models/wanted.h"
 #include "train/ahead.h"
 #include "train/answers.h"
 #include "train/inputs.h"
@@ -15,6 +16,7 @@ typedef struct predictor {
     reel_context *ctx;
     const reel_predict_args *o;
     reel_prediction_fn fn; void *user;
+    reel_precision precision;
     reel_model *model;
     reel_run *run;
     reel_inputs inputs;
@@ -53,6 +55,7 @@ static reel_status predictor_open(predictor *p, const char *const *input, size_t
     reel_status status = REEL_OK;
     const reel_load_options options = {.need_all = true};
     reel_load_report report = {0};
+    REEL_TRY(reel_precision_wanted(p->ctx, p->o->dtype, &p->precision, err));
     REEL_TRY(reel_model_load(p->ctx, p->o->model, &options, &p->model, &report, err));
     const reel_config *c = &p->model->config;
     REEL_TRY(reel_squash_choose(p->o->function_to_apply, c->json, &p->squash, err));
@@ -83,7 +86,7 @@ static reel_status predictor_open(predictor *p, const char *const *input, size_t
     if (p->pixels == NULL || p->logits == NULL || p->owner == NULL)
         status = reel_fail_nomem(err, "a batch");
     else
-        status = reel_run_open(p->model, p->batch, &p->run, err);
+        status = reel_run_open_as(p->model, p->batch, p->precision, &p->run, err);
 done:
     reel_load_report_free(&report);
     return status;

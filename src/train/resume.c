@@ -153,7 +153,8 @@ static int64_t split_size(const reel_dataset *ds, int split)
     return split < 0 ? 0 : (int64_t)reel_dataset_items(ds, split, &first);
 }
 
-reel_json *reel_about_make(reel_context *ctx, reel_json *options_taken, const reel_dataset *ds, int train, int val)
+reel_json *reel_about_make(reel_context *ctx, reel_json *options_taken, reel_precision precision, const reel_dataset *ds, int train,
+                           int val)
 {
     char hex[65];
     reel_json *about = reel_json_object(), *data = reel_json_object();
@@ -162,6 +163,7 @@ reel_json *reel_about_make(reel_context *ctx, reel_json *options_taken, const re
               reel_json_set_int(data, "val", split_size(ds, val)) &&
               reel_json_set_int(data, "classes", (int64_t)ds->n_classes) &&
               reel_json_set_string(about, "isa", reel_context_isa(ctx)) &&
+              reel_json_set_string(about, "precision", reel_precision_name(precision)) &&
               reel_json_set_int(about, "threads", reel_context_threads(ctx)) &&
               reel_json_set_string(about, "reel", reel_version());
     if (ok) {
@@ -210,6 +212,7 @@ reel_status reel_about_compare(reel_context *ctx, const reel_json *now, const re
 {
     static const char *const machine[][2] = {{"threads", "threads"},
                                              {"isa", "instruction set"},
+                                             {"precision", "precision"},
                                              {"reel", "version of reel"}};
     char x[128], y[128];
     const reel_json *data_now = reel_json_get(now, "data"), *data_then = reel_json_get(then, "data");
@@ -222,7 +225,8 @@ reel_status reel_about_compare(reel_context *ctx, const reel_json *now, const re
                          where, x, y, strcmp(x, y) == 0 ? ", but with other names, labels or file sizes" : "");
     }
     for (size_t i = 0; i < sizeof machine / sizeof *machine; i++)
-        if (differs(reel_json_get(now, machine[i][0]), reel_json_get(then, machine[i][0]), x, y))
+        if (reel_json_get(then, machine[i][0]) != NULL &&  /* what older versions did not write is not compared */
+            differs(reel_json_get(now, machine[i][0]), reel_json_get(then, machine[i][0]), x, y))
             reel_log(ctx, REEL_LOG_WARNING, "warning",
                      "%s: %s here, %s in %s; the run goes on, its last digits may differ", machine[i][1], x, y,
                      where);

@@ -2,6 +2,8 @@
 #ifndef REEL_TRAIN_RESUME_H
 #define REEL_TRAIN_RESUME_H
 
+#include <reel/model.h>
+
 #include "base/context.h"
 #include "base/json.h"
 #include "data/dataset.h"
@@ -15,8 +17,9 @@ bool reel_resume_wanted(const char *option);
 reel_status reel_resume_find(reel_context *ctx, const char *option, const char *output_dir, char **path, char **dir,
                              reel_error *err);
 
-/* {"options", "data", "threads", "isa", "reel"}; NULL: no memory. options is taken. */
-reel_json *reel_about_make(reel_context *ctx, reel_json *options_taken, const reel_dataset *ds, int train, int val);
+/* {"options", "data", "threads", "isa", "precision", "reel"}; NULL: no memory. options is taken. */
+reel_json *reel_about_make(reel_context *ctx, reel_json *options_taken, reel_precision precision, const reel_dataset *ds, int train,
+                           int val);
 
 /* Data that differ are refused, with both figures; another machine is warned about. */
 reel_status reel_about_compare(reel_context *ctx, const reel_json *now, const reel_json *then, const char *where,

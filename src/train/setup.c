@@ -7,15 +7,15 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "models/wanted.h"
 #include "train/checkpoint.h"
 #include "train/moments.h"
+#include "train/need.h"
 #include "train/outdir.h"
 #include "train/resume.h"
 #include "train/score.h"
 #include "train/trainer.h"
 #include "train/told.h"
-
-enum { AHEAD = 2 };  /* batches that the loader keeps ready */
 
 /* --- options, and what is to be gone on with --- */
 
@@ -60,7 +60,8 @@ static reel_status dir_look(reel_trainer *t, reel_error *err)
         return REEL_OK;
     if (!reel_is_dir(t->dir))
         return reel_fail(err, REEL_ERR_EXISTS, "--output_dir %s is there and is not a folder", t->dir);
-    reel_status status = reel_lock_take(t->ctx, t->dir, &t->lock, err);
+    /* a plan writes nothing, not even a lock */
+    reel_status status = t->o->plan ? REEL_OK : reel_lock_take(t->ctx, t->dir, &t->lock, err);
     if (status == REEL_OK)
         status = t->resume_path != NULL
                      ? reel_outdir_resume_check(t->dir, t->resume_path, err)
@@ -107,7 +108,7 @@ static reel_status data_open(reel_trainer *t, reel_error *err)
                       ds->n_classes == 1 ? "only one class: " : "no class", ds->n_classes == 1 ? ds->classes[0] : "");
         goto done;
     }
-    now = reel_about_make(t->ctx, reel_options_json(t->args), ds, t->train_split, t->val_split);
+    now = reel_about_make(t->ctx, reel_options_json(t->args), t->precision, ds, t->train_split, t->val_split);
     if (now == NULL) {
         status = reel_fail_nomem(err, ds->path);
         goto done;
@@ -256,65 +257,27 @@ static reel_status steps_plan(reel_trainer *t, reel_error *err)
                               reel_warmup_steps(o->warmup_steps, o->warmup_ratio, total), total, &t->schedule, err);
 }
 
-static reel_run_settings run_settings(const reel_trainer *t, int64_t batch)
-{
-    return (reel_run_settings){.max_batch = (size_t)batch, .mode = REEL_RUN_TRAIN,
-                               .precision = t->o->bf16 ? REEL_PRECISION_BFLOAT16 : REEL_PRECISION_FLOAT32};
-}
-
-/* What smaller batches would need, for the message of a run that does not fit. */
-static void batch_advice(const reel_trainer *t, uint64_t others, char *out, size_t size)
-{
-    reel_run_parts parts;
-    uint64_t room = t->ctx->max_memory > 0 ? t->ctx->max_memory : reel_memory_available();
-    snprintf(out, size, "A smaller model or fewer --num_frames would fit.");
-    for (int64_t b = t->o->per_device_train_batch_size / 2; b >= 1; b /= 2) {
-        const reel_run_settings settings = run_settings(t, b);
-        if (reel_run_plan(t->model, &settings, &parts, NULL) == REEL_OK && parts.total + others <= room) {
-            snprintf(out, size,
-                     "--per_device_train_batch_size %lld --gradient_accumulation_steps %lld needs %.1f GB.",
-                     (long long)b, (long long)(t->group / b), (double)(parts.total + others) / 1e9);
-            return;
-        }
-    }
-}
-
+/* What it needs and how long it is; a run that will not fit says so here and not when it is killed. */
 static reel_status memory_plan(reel_trainer *t, reel_error *err)
 {
-    char advice[160];
-    reel_run_parts device;
-    const reel_run_settings settings = run_settings(t, t->o->per_device_train_batch_size);
-    size_t clip, frames, eval_frames;
-    reel_status status = REEL_OK;
-    REEL_TRY(reel_run_plan(t->model, &settings, &device, err));
-    if (!reel_mul(&clip, t->clip_floats, sizeof(float)) || !reel_mul(&frames, clip, (size_t)t->group * (AHEAD + 1))) {
-        status = reel_fail(err, REEL_ERR_LIMIT, "batches of %lld clips are more than any memory", (long long)t->group);
-        goto done;
-    }
-    /* evaluating by steps, the clips of both loaders are in flight */
-    if (t->evaluates && (!reel_mul(&eval_frames, clip, (size_t)t->o->per_device_eval_batch_size * (AHEAD + 1)) ||
-                         !reel_add(&frames, frames, eval_frames))) {
-        status = reel_fail(err, REEL_ERR_LIMIT, "batches of %lld clips are more than any memory",
-                           (long long)t->o->per_device_eval_batch_size);
-        goto done;
-    }
-    batch_advice(t, frames, advice, sizeof advice);
-    REEL_TRY(reel_memory_check(t->ctx, device.total + frames, "this run", advice, err));
-    uint64_t room = t->ctx->max_memory > 0 ? t->ctx->max_memory : reel_memory_available();
+    reel_need need;
+    reel_status status = reel_train_need(t, &need, err);
+    if (status == REEL_OK)
+        status = reel_train_need_check(t, &need, err);
+    if (status != REEL_OK)
+        return status;
     char epochs[32] = "";
     if (t->o->max_steps <= 0)
         snprintf(epochs, sizeof epochs, "%g epochs, ", t->o->num_train_epochs);
     reel_log(t->ctx, REEL_LOG_NOTE, "plan", "%s%lld steps of %lld clips; memory %.1f of %.1f GB", epochs,
-             (long long)t->state.max_steps, (long long)t->group,
-             (double)(device.total + frames + t->model->params.floats * sizeof(float)) / 1e9, (double)room / 1e9);
-done:
-    return status;
+             (long long)t->state.max_steps, (long long)t->group, (double)need.total / 1e9, (double)need.room / 1e9);
+    return REEL_OK;
 }
 
 static reel_status run_open(reel_trainer *t, reel_error *err)
 {
     reel_status status = REEL_OK;
-    const reel_run_settings settings = run_settings(t, t->o->per_device_train_batch_size);
+    const reel_run_settings settings = reel_train_settings(t, t->o->per_device_train_batch_size);
     REEL_TRY(reel_run_open_with(t->model, &settings, NULL, &t->run, err));
     if (t->resume_path == NULL)
         return REEL_OK;
@@ -333,20 +296,40 @@ done:
     return status;
 }
 
-reel_status reel_trainer_open(reel_trainer *t, const reel_args *args, reel_error *err)
+/* The processor, what is computed in, and what else it could. */
+static void machine_told(reel_trainer *t)
+{
+    const char *why = NULL;
+    t->precision = reel_precision_usable(t->ctx, t->o->bf16 ? REEL_PRECISION_BFLOAT16 : REEL_PRECISION_FLOAT32, &why);
+    const bool could = !t->o->bf16 && reel_precision_usable(t->ctx, REEL_PRECISION_BFLOAT16, NULL) == REEL_PRECISION_BFLOAT16;
+    reel_log(t->ctx, REEL_LOG_NOTE, "machine", "%s, %s%s", reel_context_machine(t->ctx), reel_precision_short(t->precision),
+             could ? "      (it has fast bf16 products: --bf16)" : "");
+    if (why != NULL)
+        reel_log(t->ctx, REEL_LOG_WARNING, "warning", "--bf16: %s", why);
+}
+
+reel_status reel_trainer_plan(reel_trainer *t, const reel_args *args, reel_error *err)
 {
     reel_status status = REEL_OK;
     t->resumed_from = t->saved_step = -1;
     t->began = reel_now();
     REEL_TRY(options_open(t, args, err));
     REEL_TRY(dir_look(t, err));
-    reel_log(t->ctx, REEL_LOG_NOTE, "machine", "%s, fp32", reel_context_machine(t->ctx));
+    machine_told(t);
     REEL_TRY(data_open(t, err));
     REEL_TRY(model_open(t, err));
     REEL_TRY(samples_open(t, err));
     best_plan(t);
     REEL_TRY(steps_plan(t, err));
     t->loaders = reel_train_loaders(t->ctx, t->o->dataloader_num_workers, t->data->is_packed);
+done:
+    return status;
+}
+
+reel_status reel_trainer_open(reel_trainer *t, const reel_args *args, reel_error *err)
+{
+    reel_status status = REEL_OK;
+    REEL_TRY(reel_trainer_plan(t, args, err));
     REEL_TRY(memory_plan(t, err));
     REEL_TRY(run_open(t, err));
     REEL_TRY(dir_begin(t, err));

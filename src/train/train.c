@@ -5,7 +5,10 @@ reel_status reel_train(reel_context *ctx, const reel_args *args, reel_event_fn f
                        reel_error *err)
 {
     reel_trainer t = {.ctx = ctx, .fn = fn, .user = user, .lock = {.fd = -1}};
+    const reel_train_args *given = reel_args_values(args, REEL_JOB_TRAIN);
     *out = NULL;
+    if (given != NULL && given->plan)
+        return reel_fail(err, REEL_ERR_ARG, "--plan makes no run: reel_train_plan_open tells what it would need");
     reel_status status = reel_trainer_open(&t, args, err);
     if (status == REEL_OK) {
         status = reel_trainer_loop(&t, err);

@@ -33,6 +33,7 @@ typedef struct reel_trainer {
     int train_split, val_split;       /* -1: none */
     reel_samples train, val;
     reel_model *model;
+    reel_precision precision;         /* of the products, as the processor has them */
     reel_run *run;
     reel_transform train_transform, eval_transform;
     reel_pixel_kernels kernels;
@@ -64,7 +65,8 @@ typedef struct reel_trainer {
 } reel_trainer;
 
 /* setup.c: options, data, model, memory, output folder, run; everything that can be refused is refused before it
- * writes. */
+ * writes. _plan ends before memory is looked at: nothing is written, no run is opened. */
+reel_status reel_trainer_plan(reel_trainer *t, const reel_args *args, reel_error *err);
 reel_status reel_trainer_open(reel_trainer *t, const reel_args *args, reel_error *err);
 void reel_trainer_close(reel_trainer *t);
 

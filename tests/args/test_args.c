@@ -92,7 +92,7 @@ static void test_ignored(void **state)
 {
     (void)state;
     reel_args *args = reel_test_args(REEL_JOB_TRAIN, "remove_unused_columns", "False", "report-to", "none", "fp16", "false",
-                                     "optim", "adamw_torch", "push_to_hub", "true", NULL);
+                                     "optim", "adamw_torch", "push_to_hub", "true", "bf16_full_eval", "true", NULL);
     assert_non_null(reel_option_note("remove_unused_columns"));
     assert_non_null(reel_option_note("dataloader-pin-memory"));
     assert_null(reel_option_note("learning_rate"));
@@ -148,7 +148,9 @@ static void test_check(void **state)
     check_says(reel_test_args(REEL_JOB_PREVIEW, "output", "o.gif", "data", "d", "video", "v", NULL), "exclude");
     check_says(reel_test_args(REEL_JOB_DATA_SYNTH, "output", "o", "width", "321", NULL), "even");
     check_says(TRAIN("from_config", "c"), "--from_config");
-    check_says(TRAIN("bf16", "true"), "bf16");
+    check_says(TRAIN("bf16", "true", "gradient_checkpointing", "true"), NULL);
+    check_says(reel_test_args(REEL_JOB_TRAIN, "from_config", "c", "data", "d", "plan", "true", NULL), NULL);
+    check_says(reel_test_args(REEL_JOB_TRAIN, "from_config", "c", "data", "d", "plan", "false", NULL), "train needs --output_dir");
     check_says(TRAIN("seed", "1"), NULL);
     check_says(TRAIN("eval_strategy", "steps"), "--save_strategy");
     check_says(TRAIN("eval_strategy", "steps", "load_best_model_at_end", "false"), NULL);

@@ -37,7 +37,7 @@ fails 2 "too many" "one argument too many" data info a b
 fails 2 "too many" "train takes no bare argument" train $OK extra
 fails 2 "exclude" "two sources of weights" train $OK --from_config c
 fails 2 "load_best_model_at_end" "strategies that do not fit" train $OK --eval_strategy steps
-fails 2 "float32" "bf16 is said not to be there" train $OK --bf16
+fails 2 "not one of float32" "unknown numbers" predict --model m v.avi --dtype fp8
 fails 2 "fp16" "fp16 is not passed over" train $OK --fp16
 fails 2 "threads" "no threads" data info d --threads 0
 fails 2 "isa" "unknown instruction set" data info d --isa mmx
@@ -46,11 +46,11 @@ check "nothing was made" [ ! -e "$T/o" ]
 
 # Understood spellings end with the missing file: 1.
 for o in --learning-rate=1e-4 '--learning_rate 1e-4' '--shuffle' '--shuffle false' '--shuffle=False' '--max_steps -1' -v \
-    '--evaluation_strategy epoch' '--per_gpu_train_batch_size 4'; do
+    '--evaluation_strategy epoch' '--per_gpu_train_batch_size 4' --bf16 '--bf16 True' --gradient_checkpointing; do
     run train $OK $o
     check "train $o is understood" [ $code -eq 1 ]
 done
-for o in '--remove_unused_columns False' '--report_to none' '--dataloader_pin_memory' '--fp16 false' '--push_to_hub' '--optim adamw_torch'; do
+for o in '--remove_unused_columns False' '--report_to none' '--dataloader_pin_memory' '--fp16 false' '--push_to_hub' '--optim adamw_torch' '--bf16_full_eval' '--gradient_checkpointing_kwargs {}'; do
     run train $OK $o
     check "train $o is accepted" [ $code -eq 1 ]
     check "train $o: a note says that it does nothing" said "^note .*has no effect"
