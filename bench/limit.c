@@ -130,7 +130,7 @@ static void run_ours(op *o, int set)
     const reel_view none = {.dtype = REEL_F32};
     float *a = memory[set], *c = a + o->m * o->k, *b = c + o->m * o->n;
     const reel_patching patching = {batch, 16, 3, 224, 224, 2, 16, 16};
-    reel_weight w = {view(b, o->n, o->k), NULL};
+    reel_weight w = {view(b, o->n, o->k), REEL_PACK_F32, NULL};
     float *pre = b + o->n * o->k, *bias = pre + o->m * o->n;
     switch (o->kind) {
     case PATCH:
@@ -200,8 +200,8 @@ static bool is_attention(const op *o) { return o->kind == ATTENTION_FWD || o->ki
 static void prepare(op *o)
 {
     if (o->kind == INFER) {  /* the bare forms are those of FORWARD */
-        reel_weight w = {view(memory[0], o->n, o->k), NULL};
-        be->ops->weight_pack(be, &w);
+        reel_weight w = {view(memory[0], o->n, o->k), REEL_PACK_F32, NULL};
+        be->ops->weight_load(be, &w, memory[0], REEL_F32);
         o->packed = w.packed;
     } else if (is_linear(o)) {
         bare_linear(o);

@@ -1,5 +1,5 @@
 /* Times the forward or a training step of a model with random weights, in one process, for bench/run.
- *   bench_model CONFIG forward|train BATCH ROUNDS [THREADS]
+ *   bench_model CONFIG forward|train BATCH ROUNDS [THREADS [fp32|bf16|int8 [checkpointing]]]
  * Prints one JSON line: median, least and most seconds of a pass, clips a pass, peak memory of the process. */
 #include <math.h>
 #include <stdio.h>
@@ -42,8 +42,10 @@ static reel_status train_once(reel_run *run, const float *pixels, size_t batch, 
     return reel_run_adamw(run, &o, err);
 }
 
-static reel_status bench(reel_context *ctx, const char *config, bool train, size_t batch, int rounds, reel_error *err)
+static reel_status bench(reel_context *ctx, const char *config, const reel_run_settings *settings, int rounds, reel_error *err)
 {
+    const bool train = settings->mode == REEL_RUN_TRAIN;
+    const size_t batch = settings->max_batch;
     reel_model *model = NULL;
     reel_run *run = NULL;
     float *pixels = NULL, *logits = NULL;
@@ -62,7 +64,7 @@ static reel_status bench(reel_context *ctx, const char *config, bool train, size
     reel_mt mt;
     reel_mt_seed(&mt, 1);
     reel_mt_normal(&mt, pixels, n, 1.0f);
-    REEL_TRY(reel_run_open_with(model, &(reel_run_settings){.max_batch = batch, .mode = train ? REEL_RUN_TRAIN : REEL_RUN_INFER}, NULL, &run, err));
+    REEL_TRY(reel_run_open_with(model, settings, NULL, &run, err));
     for (int r = -1; r < rounds; r++) {
         double start = reel_now();
         REEL_TRY(train ? train_once(run, pixels, batch, r + 2, err) : forward_once(run, pixels, batch, logits, err));
@@ -70,8 +72,8 @@ static reel_status bench(reel_context *ctx, const char *config, bool train, size
             time[r] = reel_now() - start;
     }
     qsort(time, (size_t)rounds, sizeof *time, by_value);
-    printf("{\"median\": %.6f, \"least\": %.6f, \"most\": %.6f, \"clips\": %zu, \"peak_mib\": %lld}\n", time[rounds / 2], time[0],
-           time[rounds - 1], batch, (long long)(reel_memory_peak() >> 20));
+    printf("{\"median\": %.6f, \"least\": %.6f, \"most\": %.6f, \"clips\": %zu, \"peak_mib\": %lld, \"precision\": \"%s\"}\n", time[rounds / 2], time[0],
+           time[rounds - 1], batch, (long long)(reel_memory_peak() >> 20), reel_precision_name(reel_run_precision(run)));
 done:
     reel_run_close(&run);
     reel_model_close(&model);
@@ -86,14 +88,20 @@ int main(int argc, char **argv)
     reel_context *ctx = NULL;
     long batch = argc > 3 ? strtol(argv[3], NULL, 10) : 0, rounds = argc > 4 ? strtol(argv[4], NULL, 10) : 0;
     if (argc < 5 || batch < 1 || batch > 64 || rounds < 1 || rounds > MOST_ROUNDS) {
-        fprintf(stderr, "usage: bench_model CONFIG forward|train BATCH ROUNDS [THREADS]\n");
+        fprintf(stderr, "usage: bench_model CONFIG forward|train BATCH ROUNDS [THREADS [fp32|bf16|int8 [checkpointing]]]\n");
+        return 2;
+    }
+    reel_run_settings settings = {.max_batch = (size_t)batch, .mode = strcmp(argv[2], "train") == 0 ? REEL_RUN_TRAIN : REEL_RUN_INFER,
+                                  .checkpointing = argc > 7};
+    if (argc > 6 && !reel_precision_parse(argv[6], &settings.precision)) {
+        fprintf(stderr, "bench_model: '%s' is no precision\n", argv[6]);
         return 2;
     }
     reel_status status = reel_context_open(&ctx, &err);
     if (status == REEL_OK && argc > 5)
         status = reel_context_set(ctx, "threads", argv[5], &err);
     if (status == REEL_OK)
-        status = bench(ctx, argv[1], strcmp(argv[2], "train") == 0, (size_t)batch, (int)rounds, &err);
+        status = bench(ctx, argv[1], &settings, (int)rounds, &err);
     if (status != REEL_OK)
         fprintf(stderr, "bench_model: %s\n", err.message);
     reel_context_close(&ctx);

@@ -25,6 +25,8 @@ typedef enum reel_job {
     REEL_JOB_DATA_PACK,
     REEL_JOB_MODEL_INFO,
     REEL_JOB_MODEL_NEW,
+    REEL_JOB_MODEL_CONVERT,
+    REEL_JOB_BENCH,
     REEL_JOB_COUNT
 } reel_job;
 

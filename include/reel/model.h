@@ -123,6 +123,11 @@ REEL_API void reel_checkpoint_info_close(reel_checkpoint_info **info);
 /** `reel model new`: a randomly initialised model folder, as transformers draws it for the same seed. */
 REEL_API reel_status reel_model_new(reel_context *ctx, const reel_args *args, reel_error *err);
 
+/** `reel model convert`: all tensors of a checkpoint as float32, bfloat16 or float16 (to nearest, ties to even) in one file of
+ * a new folder, with config, labels and processor; a pre-training checkpoint is fine. The folder is whole or not there.
+ * REEL_ERR_NUMERIC names the tensor with a number that is not finite, or too large for the type. */
+REEL_API reel_status reel_model_convert(reel_context *ctx, const reel_args *args, reel_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -10,7 +10,8 @@
  *   before the first step.
  * - Sizes are checked above the table; the table trusts.
  * - Views carry their dtype. Parameters, their gradients, statistics and moments are float32; activations have the dtype of
- *   their view (F32 today; a table may refuse another dtype by failing while planning).
+ *   their view, F32 or BF16 (a table may refuse one by failing while planning); what an operation computes is rounded once,
+ *   when it is stored.
  */
 #ifndef REEL_BACKEND_BACKEND_H
 #define REEL_BACKEND_BACKEND_H
@@ -28,9 +29,12 @@ typedef struct reel_backend reel_backend;
 /* A matrix on the device: rows x cols, row-major, `ld` elements from row to row (ld >= cols). dev NULL: none. */
 typedef struct reel_view { void *dev; reel_dtype dtype; size_t rows, cols, ld; } reel_view;
 
-/* A weight (O, I) and what a device keeps beside it: another layout that its products like better. `packed` is made by
- * weight_pack, owned by the device, valid until the plain numbers change. */
-typedef struct reel_weight { reel_view plain; void *packed; } reel_weight;
+/* What the products of a weight are computed in. */
+typedef enum reel_pack { REEL_PACK_F32, REEL_PACK_BF16, REEL_PACK_INT8 } reel_pack;
+
+/* A weight (O, I): its float32 numbers on the device, or (inference) what weight_load made of them, owned by the device; then
+ * plain.dev may be NULL. */
+typedef struct reel_weight { reel_view plain; reel_pack kind; void *packed; } reel_weight;
 
 typedef enum reel_act {
     REEL_ACT_NONE, REEL_ACT_GELU, REEL_ACT_GELU_TANH, REEL_ACT_QUICK_GELU, REEL_ACT_RELU, REEL_ACT_SILU
@@ -61,13 +65,15 @@ typedef struct reel_backend_ops {
     void (*copy)(reel_backend *be, void *to, const void *from, size_t bytes);
     void (*zero)(reel_backend *be, void *dev, size_t bytes);
 
-    /* Optional (NULL: no use). Makes or renews w->packed for linear_fwd; weight_unpack frees it and sets it to NULL. */
-    void (*weight_pack)(reel_backend *be, reel_weight *w);
+    /* Makes or renews w->packed for linear_fwd, in the kind that w says, from dense numbers (O, I) in host memory: F32, BF16, F16
+     * or F64, at any address. plain says the shape. INT8: a scale for each row of W. weight_unpack frees it and sets it to NULL. */
+    void (*weight_load)(reel_backend *be, reel_weight *w, const void *numbers, reel_dtype type);
     void (*weight_unpack)(reel_backend *be, reel_weight *w);
 
     /* y = act(x W^T + b) + residual.  x (M, I), w (O, I), bias (O) or NULL, y (M, O).
      * pre: where x W^T + b is kept for the backward (M, O), or dev NULL; must not be y unless act is NONE.
-     * residual: (M, O), may be y itself, or dev NULL. */
+     * residual: (M, O), may be y itself, or dev NULL.
+     * w->kind BF16: x is bfloat16 (and so is W, rounded), sums are float32. INT8: a row of x is quantised by itself to 8 bits. */
     void (*linear_fwd)(reel_backend *be, reel_view y, reel_view pre, reel_view x, const reel_weight *w, const float *bias,
                        reel_act act, reel_view residual);
     /* dx = dy W, or dx += dy W.  dy (M, O), dx (M, I). */

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "format/safetensors.h"
+#include "models/folder.h"
 #include "models/load.h"
 #include "models/run.h"
 #include "models/wanted.h"
@@ -154,8 +155,7 @@ static reel_status parse_labels(const char *text, char ***out, size_t *n, reel_e
     return good ? REEL_OK : reel_fail_nomem(err, "--labels");
 }
 
-/* Nothing that a user made is overwritten; looked at before the work, made after it. */
-static reel_status check_free(const char *path, reel_error *err)
+reel_status reel_folder_check_free(const char *path, reel_error *err)
 {
     reel_names names = {0};
     reel_status status = REEL_OK;
@@ -180,7 +180,7 @@ reel_status reel_model_new(reel_context *ctx, const reel_args *args, reel_error 
         return reel_fail(err, REEL_ERR_ARG, "these are not the options of 'model new'");
     REEL_TRY(parse_labels(a->labels, &labels, &n, err));
     reel_load_options options = {.labels = labels, .n_labels = n, .seed = (uint64_t)a->seed};
-    REEL_TRY(check_free(a->output, err));
+    REEL_TRY(reel_folder_check_free(a->output, err));
     REEL_TRY(reel_model_create(ctx, a->from_config, &options, &m, err));
     REEL_TRY(reel_dir_make(a->output, err));
     status = reel_model_save(m, a->output, NULL, NULL, err);

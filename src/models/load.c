@@ -8,6 +8,7 @@
 #include "models/init.h"
 
 static const reel_load_options own = {.need_all = true};
+static const reel_load_options mapped = {.need_all = true, .mapped = true};
 
 reel_status reel_fail_missing(const reel_params *params, const bool *missing, const char *what, reel_error *err)
 {
@@ -102,6 +103,32 @@ static reel_status fill_report(const reel_st *st, const reel_matching *match, co
     return good ? REEL_OK : reel_fail_nomem(err, "report of loading");
 }
 
+static bool any(const bool *flag, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (flag[i])
+            return true;
+    return false;
+}
+
+/* The file stays open, and takes the place of a copy of its numbers; they are looked at once all the same. */
+static reel_status keep_mapped(reel_model *m, reel_st *st, reel_matching *match, const char *what, reel_error *err)
+{
+    for (size_t i = 0; i < m->params.n; i++)
+        if (match->source[i] != NULL) {
+            reel_status status = reel_tensor_check_finite(match->source[i], what, err);
+            if (status != REEL_OK)
+                return status;
+        }
+    m->file = reel_calloc(1, sizeof *m->file);
+    if (m->file == NULL)
+        return reel_fail_nomem(err, what);
+    *m->file = *st;
+    m->source = match->source;
+    match->source = NULL;
+    return REEL_OK;
+}
+
 static reel_status load_weights(reel_model *m, const char *dir, const reel_load_options *o, reel_load_report *report,
                                 reel_error *err)
 {
@@ -117,13 +144,18 @@ static reel_status load_weights(reel_model *m, const char *dir, const reel_load_
     REEL_TRY(reel_st_open_folder(dir, &st, err));
     REEL_TRY(reel_match(&st, m->arch, &m->params, what, &match, err));
     REEL_TRY(check_sources(&m->params, &match, o, what, fresh, err));
-    REEL_TRY(reel_model_allocate(m, dir, err));
-    zero_gaps(m);
-    REEL_TRY(fill_weights(m, &match, fresh, what, err));
-    reel_init_fresh(m, o->seed, fresh);
-    REEL_TRY(fill_report(&st, &match, &m->params, fresh, report, err));
+    if (o->mapped && !any(fresh, m->params.n)) {
+        REEL_TRY(keep_mapped(m, &st, &match, what, err));
+    } else {
+        REEL_TRY(reel_model_allocate(m, dir, err));
+        zero_gaps(m);
+        REEL_TRY(fill_weights(m, &match, fresh, what, err));
+        reel_init_fresh(m, o->seed, fresh);
+    }
+    REEL_TRY(fill_report(m->file != NULL ? m->file : &st, &match, &m->params, fresh, report, err));
 done:
-    reel_st_close(&st);
+    if (m->file == NULL)
+        reel_st_close(&st);
     reel_matching_free(&match);
     reel_free(fresh);
     reel_free(what);
@@ -170,7 +202,7 @@ done:
 reel_status reel_model_open(reel_context *ctx, const char *dir, reel_model **out, reel_error *err)
 {
     reel_load_report report = {0};
-    reel_status status = reel_model_load(ctx, dir, &own, out, &report, err);
+    reel_status status = reel_model_load(ctx, dir, &mapped, out, &report, err);
     if (status == REEL_OK && report.n_unused > 0)
         reel_log(ctx, REEL_LOG_NOTE, "model", "%s: %zu tensor%s that this model does not use, such as %s", dir, report.n_unused,
                  report.n_unused == 1 ? "" : "s", report.unused[0]);

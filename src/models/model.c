@@ -14,9 +14,25 @@ void reel_model_close(reel_model **model)
     reel_params_free(&m->params);
     reel_processor_free(&m->processor);
     reel_free(m->weights);
+    reel_free(m->source);
+    if (m->file != NULL)
+        reel_st_close(m->file);
+    reel_free(m->file);
     reel_free(m->path);
     reel_free(m);
     *model = NULL;
+}
+
+const void *reel_model_numbers(const reel_model *model, size_t i, reel_dtype *type)
+{
+    const reel_param *p = &model->params.param[i];
+    *type = REEL_F32;
+    if (model->weights != NULL)
+        return model->weights + p->offset;
+    if (p->name == NULL)
+        return NULL;
+    *type = model->source[i]->dtype;
+    return model->source[i]->data;
 }
 
 static void free_names(char **name, size_t n)

@@ -68,6 +68,9 @@ reel_status reel_model_save(const reel_model *model, const char *dir, const char
 /* Reads model.safetensors of `dir` over the weights of a model that has that very shape (resume, best): all of it or nothing. */
 reel_status reel_model_reload(reel_model *model, const char *dir, float *weights, reel_error *err);
 
+/* Where the numbers of parameter i lie, and their type; NULL for a hole, which is zeros. */
+const void *reel_model_numbers(const reel_model *model, size_t i, reel_dtype *type);
+
 /* "VideoMAE, 86.2 M parameters, 16 frames of 224x224" */
 void reel_model_describe(const reel_model *model, char *out, size_t size);
 

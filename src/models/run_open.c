@@ -41,23 +41,14 @@ done:
     return status;
 }
 
-void reel_run_pack(reel_run *run)
-{
-    if (run->packed == NULL || run->be->ops->weight_pack == NULL)
-        return;
-    for (size_t i = 0; i < run->model->params.n; i++)
-        if (run->packed[i].plain.dev != NULL)
-            run->be->ops->weight_pack(run->be, &run->packed[i]);
-}
-
-static reel_status upload_all(reel_run *run, reel_error *err)
+/* Zero gradients and moments; the constants. */
+static reel_status upload_rest(reel_run *run, reel_error *err)
 {
     const reel_model *m = run->model;
-    size_t bytes = m->params.floats * sizeof(float), n = reel_run_constants(m);
+    size_t n = reel_run_constants(m);
     const reel_backend_ops *ops = run->be->ops;
-    ops->upload(run->be, run->block[REEL_BLOCK_WEIGHTS], m->weights, bytes);
     for (int i = REEL_BLOCK_GRADS; i <= REEL_BLOCK_EXP_AVG_SQ && run->mode == REEL_RUN_TRAIN; i++)
-        ops->zero(run->be, run->block[i], bytes);
+        ops->zero(run->be, run->block[i], m->params.floats * sizeof(float));
     if (n > 0) {
         float *host = reel_alloc_aligned(n, sizeof *host);
         if (host == NULL)
@@ -67,15 +58,6 @@ static reel_status upload_all(reel_run *run, reel_error *err)
         reel_free(host);
     }
     return REEL_OK;
-}
-
-/* The plain addresses that the measuring walk left are replaced by real ones in the walks of reel_run_prepare; packing needs
- * them at once. */
-static void aim_packed(reel_run *run)
-{
-    for (size_t i = 0; run->packed != NULL && i < run->model->params.n; i++)
-        if (run->packed[i].plain.dev != NULL)
-            run->packed[i].plain.dev = run->block[REEL_BLOCK_WEIGHTS] + run->model->params.param[i].offset;
 }
 
 static reel_status open_device(reel_run *run, reel_backend *backend, const reel_run_parts *p, reel_error *err)
@@ -92,10 +74,8 @@ static reel_status open_device(reel_run *run, reel_backend *backend, const reel_
     run->pass.grads = run->block[REEL_BLOCK_GRADS];
     run->pass.constants = run->constants;
     run->pass.arena = (reel_arena){.base = run->arena, .size = run->arena_bytes};
-    REEL_TRY(upload_all(run, err));
-    aim_packed(run);
-    reel_run_pack(run);
-    REEL_TRY(run->be->ops->sync(run->be, err));
+    REEL_TRY(upload_rest(run, err));
+    REEL_TRY(reel_run_load(run, NULL, err));
     REEL_TRY(reel_run_prepare(run, run->chunk, err));
     size_t rest = run->max_batch % run->chunk;
     if (rest > 0)

@@ -92,8 +92,8 @@ reel_status reel_run_set(reel_run *run, reel_run_block block, const float *host,
     reel_status status = check_block(run, block, err);
     if (status != REEL_OK)
         return status;
-    run->be->ops->upload(run->be, run->block[block], host, run->model->params.floats * sizeof *host);
     if (block == REEL_BLOCK_WEIGHTS)
-        reel_run_pack(run);
+        return reel_run_load(run, host, err);
+    run->be->ops->upload(run->be, run->block[block], host, run->model->params.floats * sizeof *host);
     return run->be->ops->sync(run->be, err);
 }

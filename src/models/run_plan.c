@@ -97,14 +97,40 @@ size_t reel_run_constants(const reel_model *m)
     return m->arch->constants != NULL ? m->arch->constants(&m->config) : 0;
 }
 
-/* Bytes of weights that the back end will keep packed, too: known once a walk has shown which. */
+/* Bytes of weights that the back end will keep packed: known once a walk has shown which. */
 static bool add_packed(const reel_run *run, size_t *total)
 {
+    static const size_t size[] = {[REEL_PACK_F32] = 4, [REEL_PACK_BF16] = 2, [REEL_PACK_INT8] = 1};
     bool good = true;
     for (size_t i = 0; run->packed != NULL && i < run->model->params.n && good; i++)
         if (run->packed[i].plain.dev != NULL)
-            good = add_bytes(total, run->packed[i].plain.rows * run->packed[i].plain.cols, sizeof(float));
+            good = add_bytes(total, run->packed[i].plain.rows * run->packed[i].plain.cols, size[run->packed[i].kind]);
     return good;
+}
+
+size_t reel_run_packed_params(const reel_run *run, size_t i)
+{
+    if (run->packed == NULL || run->packed[i].plain.dev == NULL)
+        return 0;
+    size_t numbers = run->packed[i].plain.rows * run->packed[i].plain.cols, n = 0;
+    while (numbers > 0 && i + n < run->model->params.n) {
+        const size_t count = run->model->params.param[i + n++].count;
+        numbers -= count < numbers ? count : numbers;
+    }
+    return n;
+}
+
+/* Numbers of the parameters that are not packed. */
+static size_t plain_numbers(const reel_run *run)
+{
+    size_t all = 0;
+    for (size_t i = 0; i < run->model->params.n;) {
+        const size_t packed = reel_run_packed_params(run, i);
+        if (packed == 0)
+            all += run->model->params.param[i].count;
+        i += packed > 0 ? packed : 1;
+    }
+    return all;
 }
 
 /* Adds the bytes of count elements to a part. */
@@ -146,7 +172,7 @@ reel_status reel_run_make_plan(reel_run *run, reel_run_parts *out, reel_error *e
     walk_all(&measured, run->chunk);
     bool good = !measured.pass.arena.failed && add_part(&out->activations, measured.pass.arena.peak, 1) &&
                 add_packed(run, &packed) && add_part(&out->packed, packed, 1) &&
-                add_part(&out->weights, m->params.floats, sizeof(float)) &&
+                add_part(&out->weights, train ? m->params.floats : plain_numbers(run), sizeof(float)) &&
                 add_part(&out->weights, reel_run_constants(m), sizeof(float)) &&
                 add_part(&out->clips, run->chunk * reel_run_pixels(m), sizeof(float)) &&
                 add_part(&out->clips, (run->chunk + run->max_batch) * labels * 2, sizeof(float)) &&
@@ -164,6 +190,10 @@ reel_status reel_run_begin(const reel_model *model, const reel_run_settings *set
 {
     const size_t max_batch = settings->max_batch;
     const reel_run_mode mode = settings->mode;
+    if (mode == REEL_RUN_TRAIN && settings->precision == REEL_PRECISION_INT8)
+        return reel_fail(err, REEL_ERR_UNSUPPORTED, "int8 is for inference; a model is trained in float32 or bfloat16");
+    if (mode == REEL_RUN_TRAIN && model->weights == NULL)
+        return reel_fail(err, REEL_ERR_ARG, "this model was opened for inference: its weights are in the file");
     *out = NULL;
     if (max_batch < 1)
         return reel_fail(err, REEL_ERR_ARG, "a run needs a batch of at least 1 clip");
@@ -186,6 +216,11 @@ reel_status reel_run_begin(const reel_model *model, const reel_run_settings *set
         return reel_fail_nomem(err, "run");
     }
     run->pass.packed = run->packed;
+    run->pass.checkpointing = settings->checkpointing && mode == REEL_RUN_TRAIN;
+    run->pass.pack = run->precision == REEL_PRECISION_INT8 ? REEL_PACK_INT8 : run->precision == REEL_PRECISION_BFLOAT16 ? REEL_PACK_BF16 : REEL_PACK_F32;
+    if (run->precision != REEL_PRECISION_FLOAT32 &&
+        reel_precision_usable(model->ctx, REEL_PRECISION_BFLOAT16, NULL) == REEL_PRECISION_BFLOAT16)
+        run->pass.dtype = REEL_BF16;
     *out = run;
     return REEL_OK;
 }

@@ -33,6 +33,9 @@ reel_status reel_run_begin(const reel_model *model, const reel_run_settings *set
 /* Walks over a table that does nothing: the arena's peak and the rest give what a run will hold. */
 reel_status reel_run_make_plan(reel_run *run, reel_run_parts *out, reel_error *err);
 
+/* How many parameters from i on lie in the packed weight that begins there; 0: none does. */
+size_t reel_run_packed_params(const reel_run *run, size_t i);
+
 size_t reel_run_constants(const reel_model *m);  /* numbers */
 size_t reel_run_pixels(const reel_model *m);   /* numbers of one clip */
 size_t reel_run_tokens(const reel_model *m);   /* numbers of one clip's last_hidden_state */
@@ -47,7 +50,7 @@ void reel_run_walk_back(reel_run *run);
 /* The first failure of back end or walk since it was last asked. */
 reel_status reel_run_settle(reel_run *run, reel_error *err);
 
-/* Renews what the back end keeps of the weights. */
-void reel_run_pack(reel_run *run);
+/* Brings the weights to the device, from params.floats numbers or (NULL) from the model, packed where the run has them so. */
+reel_status reel_run_load(reel_run *run, const float *weights, reel_error *err);
 
 #endif

@@ -8,7 +8,7 @@ reel_work reel_work_take(reel_pass *p, size_t rows, size_t narrow, size_t wide)
 {
     reel_work w = {.narrow = reel_arena_view(&p->arena, p->dtype, rows, narrow),
                    .wide = reel_arena_view(&p->arena, p->dtype, rows, wide)};
-    if (p->train && p->dropout > 0)
+    if (p->train && (p->dropout > 0 || p->dtype != REEL_F32))
         w.dropped = reel_arena_view(&p->arena, p->dtype, rows, narrow);
     return w;
 }
@@ -63,10 +63,39 @@ static void cache_take(reel_pass *p, const reel_block *b, reel_block_cache *c, r
     c->qkv = reel_arena_view(&p->arena, p->dtype, x.rows, b->qkv.out);
     c->o = reel_arena_view(&p->arena, p->dtype, x.rows, b->proj.in);
     c->lse = reel_arena_take(&p->arena, x.rows * b->heads, sizeof(float));
-    c->x_mid = reel_arena_view(&p->arena, p->dtype, x.rows, x.cols);
+    c->x_mid = reel_arena_view(&p->arena, x.dtype, x.rows, x.cols);
     c->after = reel_norm_cache_take(p, x.rows);
     c->pre = reel_arena_view(&p->arena, p->dtype, x.rows, b->fc1.out);
-    c->out = reel_arena_view(&p->arena, p->dtype, x.rows, x.cols);
+}
+
+/* All that the backward needs but the MLP's pre-activation. */
+static void fill_attention(reel_pass *p, const reel_block *b, reel_block_cache *c, const reel_work *work)
+{
+    reel_norm_fwd(p, &b->before, &c->before, work->narrow, c->x);
+    reel_linear_fwd(p, &b->qkv, c->qkv, none, work->narrow, REEL_ACT_NONE, none);
+    attention_fwd(p, b, c->o, c->lse, c->qkv);
+    linear_residual(p, &b->proj, c->x_mid, c->o, c->x, work->narrow, b->site);
+    reel_norm_fwd(p, &b->after, &c->after, work->narrow, c->x_mid);
+}
+
+/* The forward of training that keeps the input only; x_mid has its place in out. */
+static reel_view keep_input(reel_pass *p, const reel_block *b, reel_block_cache *c, const reel_work *work, reel_view x)
+{
+    reel_view qkv = reel_work_part(work->wide, x.rows, b->qkv.out), h = reel_work_part(work->wide, x.rows, b->fc1.out);
+    c->x = x;
+    c->out = reel_arena_view(&p->arena, x.dtype, x.rows, x.cols);
+    reel_norm_fwd(p, &b->before, NULL, work->narrow, x);
+    reel_linear_fwd(p, &b->qkv, qkv, none, work->narrow, REEL_ACT_NONE, none);
+    attention_fwd(p, b, work->narrow, NULL, qkv);
+    linear_residual(p, &b->proj, c->out, work->narrow, x, work->dropped, b->site);
+    reel_norm_fwd(p, &b->after, NULL, work->narrow, c->out);
+    if (p->dtype == REEL_F32) {  /* bit for bit what a pass that keeps fc1's output makes of it: no activation inside the product */
+        reel_linear_fwd(p, &b->fc1, h, none, work->narrow, REEL_ACT_NONE, none);
+        p->be->ops->act_fwd(p->be, h, h, b->act);
+    } else
+        reel_linear_fwd(p, &b->fc1, h, none, work->narrow, b->act, none);
+    linear_residual(p, &b->fc2, c->out, h, c->out, work->narrow, b->site + 1);
+    return c->out;
 }
 
 reel_view reel_block_fwd(reel_pass *p, const reel_block *b, reel_block_cache *cache, const reel_work *work, reel_view x)
@@ -75,24 +104,23 @@ reel_view reel_block_fwd(reel_pass *p, const reel_block *b, reel_block_cache *ca
         return x;
     if (!p->train)
         return infer(p, b, work, x);
+    if (p->checkpointing)
+        return keep_input(p, b, cache, work, x);
     reel_block_cache *c = cache;
     reel_view h = reel_work_part(work->wide, x.rows, b->fc1.out);
     cache_take(p, b, c, x);
-    reel_norm_fwd(p, &b->before, &c->before, work->narrow, x);
-    reel_linear_fwd(p, &b->qkv, c->qkv, none, work->narrow, REEL_ACT_NONE, none);
-    attention_fwd(p, b, c->o, c->lse, c->qkv);
-    linear_residual(p, &b->proj, c->x_mid, c->o, x, work->narrow, b->site);
-    reel_norm_fwd(p, &b->after, &c->after, work->narrow, c->x_mid);
+    c->out = reel_arena_view(&p->arena, x.dtype, x.rows, x.cols);
+    fill_attention(p, b, c, work);
     reel_linear_fwd(p, &b->fc1, h, c->pre, work->narrow, b->act, none);
     linear_residual(p, &b->fc2, c->out, h, c->x_mid, work->narrow, b->site + 1);
     return c->out;
 }
 
-/* The gradient behind a dropout; dx itself where there is none. */
+/* The gradient behind a dropout, in the type that products take; dx itself where that is the same. */
 static reel_view dropped(reel_pass *p, const reel_work *work, reel_view dx, uint32_t site)
 {
     if (!(p->dropout > 0))
-        return dx;
+        return reel_pass_narrow(p, dx, work->dropped);
     reel_dropout(p, work->dropped, dx, site);
     return work->dropped;
 }
@@ -124,12 +152,26 @@ static void attention_bwd(reel_pass *p, const reel_block *b, const reel_block_ca
     reel_norm_bwd(p, &b->before, &c->before, dx, true, work->narrow, c->x);
 }
 
+static void both_bwd(reel_pass *p, const reel_block *b, const reel_block_cache *cache, const reel_work *work, reel_view dx)
+{
+    mlp_bwd(p, b, cache, work, dx);
+    if (!reel_pass_stopped(p))
+        attention_bwd(p, b, cache, work, dx);
+}
+
 void reel_block_bwd(reel_pass *p, const reel_block *b, const reel_block_cache *cache, const reel_work *work, reel_view dx)
 {
     if (reel_pass_stopped(p))
         return;
-    mlp_bwd(p, b, cache, work, dx);
-    if (reel_pass_stopped(p))
+    if (!p->checkpointing) {
+        both_bwd(p, b, cache, work, dx);
         return;
-    attention_bwd(p, b, cache, work, dx);
+    }
+    const size_t mark = reel_arena_mark(&p->arena);
+    reel_block_cache again;
+    cache_take(p, b, &again, cache->x);
+    fill_attention(p, b, &again, work);
+    reel_linear_fwd(p, &b->fc1, again.pre, none, work->narrow, REEL_ACT_NONE, none);
+    both_bwd(p, b, &again, work, dx);
+    reel_arena_rewind(&p->arena, mark);
 }

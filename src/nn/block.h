@@ -3,8 +3,10 @@
  *   x_mid = x + drop(proj(attention(qkv(norm_before(x)))))
  *   out   = x_mid + drop(fc2(act(fc1(norm_after(x_mid)))))
  *
- * Kept for the backward, in floats a token: x_mid D, qkv 3D, attention's output D, fc1's output before the activation I, out D
- * (the next block's x). The norms' and the activation's outputs are made again. */
+ * x, x_mid and out, the residual stream, are float32 always; what lies between has the type of the pass.
+ * Kept for the backward, in numbers a token: x_mid D, qkv 3D, attention's output D, fc1's output before the activation I, out D
+ * (the next block's x). The norms' and the activation's outputs are made again. With checkpointing only out is kept, and the
+ * backward makes the rest again. */
 #ifndef REEL_NN_BLOCK_H
 #define REEL_NN_BLOCK_H
 
@@ -28,7 +30,7 @@ typedef struct reel_block_cache {
 typedef struct reel_work {
     reel_view narrow;   /* (rows, D) */
     reel_view wide;     /* (rows, width): width at least 3D, I and whatever else the model gathers */
-    reel_view dropped;  /* (rows, D) for a backward with dropout */
+    reel_view dropped;  /* (rows, D) for a backward with dropout or in bfloat16 */
 } reel_work;
 
 reel_work reel_work_take(reel_pass *p, size_t rows, size_t narrow, size_t wide);

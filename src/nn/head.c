@@ -13,9 +13,9 @@ void reel_head_fwd(reel_pass *p, const reel_head *h, reel_head_cache *cache, ree
     if (reel_pass_stopped(p))
         return;
     cache->norm = reel_norm_cache_take(p, p->batch);
-    cache->z = reel_arena_view(&p->arena, p->dtype, p->batch, x.cols);
+    cache->z = reel_arena_view(&p->arena, REEL_F32, p->batch, x.cols);
     if (h->mean) {
-        cache->pooled = reel_arena_view(&p->arena, p->dtype, p->batch, x.cols);
+        cache->pooled = reel_arena_view(&p->arena, REEL_F32, p->batch, x.cols);
         p->be->ops->rows_mean(p->be, cache->pooled, x);
     } else
         cache->pooled = first_rows(x, p->batch, h->tokens);

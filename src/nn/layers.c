@@ -19,14 +19,30 @@ bool reel_pass_stopped(reel_pass *p)
     return p->cancelled;
 }
 
+reel_view reel_pass_narrow(reel_pass *p, reel_view x, reel_view scratch)
+{
+    if (x.dtype == p->dtype)
+        return x;
+    p->be->ops->cast(p->be, scratch, x);
+    return scratch;
+}
+
 /* --- linear --- */
+
+static reel_pack kind_of(const reel_pass *p, const reel_linear *l)
+{
+    if (p->pack == REEL_PACK_INT8 && l->most == REEL_PACK_INT8)
+        return REEL_PACK_INT8;
+    return p->dtype == REEL_BF16 && l->most != REEL_PACK_F32 ? REEL_PACK_BF16 : REEL_PACK_F32;
+}
 
 static reel_weight weight_of(reel_pass *p, const reel_linear *l)
 {
     union { const float *in; void *out; } address = {.in = p->weights + l->w};
-    reel_weight w = {.plain = {address.out, REEL_F32, l->out, l->in, l->in}};
+    reel_weight w = {.plain = {address.out, REEL_F32, l->out, l->in, l->in}, .kind = kind_of(p, l)};
     if (p->packed != NULL) {
-        p->packed[l->slot].plain = w.plain;  /* a measuring walk finds out here what is worth packing */
+        p->packed[l->slot].plain = w.plain;  /* a measuring walk finds out here what is to be packed, and how */
+        p->packed[l->slot].kind = w.kind;
         w.packed = p->packed[l->slot].packed;
     }
     return w;
@@ -89,8 +105,9 @@ void reel_patch_embed_fwd(reel_pass *p, const reel_patch_embed *e, reel_view x, 
     p->be->ops->add_table(p->be, x, x, p->constants + e->table, e->tokens);
 }
 
-void reel_patch_embed_bwd(reel_pass *p, const reel_patch_embed *e, reel_view dx, reel_view rows, const float *pixels)
+void reel_patch_embed_bwd(reel_pass *p, const reel_patch_embed *e, reel_view dx, reel_view rows, reel_view scratch,
+                          const float *pixels)
 {
     p->be->ops->patch_gather(p->be, rows, pixels, &e->cut);
-    reel_linear_bwd_params(p, &e->projection, dx, rows);
+    reel_linear_bwd_params(p, &e->projection, reel_pass_narrow(p, dx, scratch), rows);
 }

@@ -14,8 +14,12 @@ float *reel_pass_grad(const reel_pass *p, size_t offset);
 /* Asks the context whether to stop; once it does, every layer of the walk returns at once. */
 bool reel_pass_stopped(reel_pass *p);
 
-/* y = x W^T + b. w, b: places of the parameters (b may be REEL_NO_PARAM); slot: row of pass->packed. */
-typedef struct reel_linear { size_t w, b, slot, out, in; } reel_linear;
+/* x in the type of the pass's activations: itself where it has that, else rounded into scratch. */
+reel_view reel_pass_narrow(reel_pass *p, reel_view x, reel_view scratch);
+
+/* y = x W^T + b. w, b: places of the parameters (b may be REEL_NO_PARAM); slot: row of pass->packed; most: how low the
+ * precision of the product may be (its x has the pass's type unless that is F32). */
+typedef struct reel_linear { size_t w, b, slot, out, in; reel_pack most; } reel_linear;
 
 /* y = act(linear(x)) + residual; pre and residual as in the table: dev NULL where not wanted. */
 void reel_linear_fwd(reel_pass *p, const reel_linear *l, reel_view y, reel_view pre, reel_view x, reel_act act,
@@ -42,7 +46,8 @@ typedef struct reel_patch_embed { reel_linear projection; reel_patching cut; siz
 
 /* x (B N, D); rows: scratch for (B N, C t ph pw). */
 void reel_patch_embed_fwd(reel_pass *p, const reel_patch_embed *e, reel_view x, reel_view rows, const float *pixels);
-/* The patches are gathered again: that costs less than keeping them. */
-void reel_patch_embed_bwd(reel_pass *p, const reel_patch_embed *e, reel_view dx, reel_view rows, const float *pixels);
+/* The patches are gathered again: that costs less than keeping them. scratch: (B N, D) of the pass's type. */
+void reel_patch_embed_bwd(reel_pass *p, const reel_patch_embed *e, reel_view dx, reel_view rows, reel_view scratch,
+                          const float *pixels);
 
 #endif

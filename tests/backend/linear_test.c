@@ -46,7 +46,7 @@ static void check_forward(const size_t *shape, reel_act act, residual_kind kind,
     const size_t m = shape[0], in = shape[1], out = shape[2], pad = shape[3];
     mat x = mat_new(m, in, in + pad), w = mat_new(out, in, in), b = mat_row(out), y = mat_new(m, out, out + pad);
     mat pre = keep ? mat_empty(m, out, out + 2 * pad) : mat_none(), residual = mat_new(m, out, out + 3 * pad);
-    reel_weight weight = {w.v, NULL};
+    reel_weight weight = {w.v, REEL_PACK_F32, NULL};
     if (kind != SAME) {
         mat_free(&y);
         y = mat_empty(m, out, out + pad);
@@ -57,7 +57,7 @@ static void check_forward(const size_t *shape, reel_act act, residual_kind kind,
         want[i] = act_of(want_pre[i], act) + (kind == NO_RESIDUAL ? 0 : mat_at(from, i / out, i % out));
     }
     if (packed)
-        bed->ops->weight_pack(bed, &weight);
+        bed->ops->weight_load(bed, &weight, w.host, REEL_F32);
     bed->ops->linear_fwd(bed, y.v, pre.v, x.v, &weight, with_bias ? mat_dev(&b) : NULL, act,
                          kind == NO_RESIDUAL ? mat_none().v : kind == SAME ? y.v : residual.v);
     mat_check("linear_fwd", &y, want, tolerance);
@@ -97,7 +97,7 @@ static void test_pre_is_result(void **state)
     (void)state;
     for (int kind = NO_RESIDUAL; kind <= OTHER; kind++) {
         mat x = mat_new(9, 6, 6), w = mat_new(5, 6, 6), y = mat_empty(9, 5, 7), residual = mat_new(9, 5, 5);
-        reel_weight weight = {w.v, NULL};
+        reel_weight weight = {w.v, REEL_PACK_F32, NULL};
         double *want = product(&x, &w, NULL);
         for (size_t i = 0; kind == OTHER && i < 45; i++)
             want[i] += mat_at(&residual, i / 5, i % 5);
@@ -116,12 +116,12 @@ static void test_pack_renews(void **state)
 {
     (void)state;
     mat x = mat_new(40, 64, 64), w = mat_new(48, 64, 64), y = mat_empty(40, 48, 48);
-    reel_weight weight = {w.v, NULL};
+    reel_weight weight = {w.v, REEL_PACK_F32, NULL};
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < 48 * 64; i++)
             w.host[i] = bed_random();
         mat_put(&w);
-        bed->ops->weight_pack(bed, &weight);
+        bed->ops->weight_load(bed, &weight, w.host, REEL_F32);
         double *want = product(&x, &w, NULL);
         bed->ops->linear_fwd(bed, y.v, mat_none().v, x.v, &weight, NULL, REEL_ACT_NONE, mat_none().v);
         mat_check("linear_fwd packed again", &y, want, tolerance);
@@ -140,7 +140,7 @@ static void test_bwd_input(void **state)
         for (int accumulate = 0; accumulate < 2; accumulate++) {
             const size_t m = shapes[s][0], in = shapes[s][1], out = shapes[s][2], pad = shapes[s][3];
             mat dy = mat_new(m, out, out + pad), w = mat_new(out, in, in), dx = mat_new(m, in, in + 2 * pad);
-            reel_weight weight = {w.v, NULL};
+            reel_weight weight = {w.v, REEL_PACK_F32, NULL};
             double *want = doubles(m * in);
             for (size_t r = 0; r < m; r++)
                 for (size_t i = 0; i < in; i++) {
@@ -198,7 +198,7 @@ static void test_refuses_other_types(void **state)
 {
     (void)state;
     reel_view bf16 = {.dev = NULL, .dtype = REEL_BF16, .rows = 4, .cols = 4, .ld = 4}, none = {.dtype = REEL_F32};
-    reel_weight w = {bf16, NULL};
+    reel_weight w = {bf16, REEL_PACK_F32, NULL};
     reel_error err = {0};
     bed->planning = true;
     bed->ops->linear_fwd(bed, bf16, none, bf16, &w, NULL, REEL_ACT_NONE, none);

@@ -127,7 +127,7 @@ static void step_run(reel_backend *be, const step *s)
     const reel_view pre = {s->pre, REEL_F32, TOKENS, WIDTH, WIDTH}, o = {s->o, REEL_F32, TOKENS, WIDTH, WIDTH};
     const reel_view do_ = {s->do_, REEL_F32, TOKENS, WIDTH, WIDTH}, dw = {s->dw, REEL_F32, 3 * WIDTH, WIDTH, WIDTH};
     const reel_view mean = {s->mean, REEL_F32, 2, WIDTH, WIDTH};
-    const reel_weight w = {{s->w, REEL_F32, 3 * WIDTH, WIDTH, WIDTH}, NULL}, w1 = {{s->w, REEL_F32, WIDTH, WIDTH, WIDTH}, NULL};
+    const reel_weight w = {{s->w, REEL_F32, 3 * WIDTH, WIDTH, WIDTH}, REEL_PACK_F32, NULL}, w1 = {{s->w, REEL_F32, WIDTH, WIDTH, WIDTH}, REEL_PACK_F32, NULL};
     const reel_patching patching = {.batch = 1, .frames = 4, .channels = 2, .height = 26, .width = 60, .t = 2, .ph = 2, .pw = 12};
     const reel_adamw h = scalars(1e-3, 0.05, 3);
     const uint32_t key[2] = {1, 2};

@@ -106,7 +106,7 @@ static void plain_folder(void **state)
     reel_model *m;
     reel_model_info info = {.size = sizeof info};
     write_small("");
-    BED_OK(reel_model_open(ctx, dir, &m, bed_err));
+    BED_OK(reel_model_load(ctx, dir, NULL, &m, NULL, bed_err));
     check_weights(m, 0);
     assert_string_equal(reel_model_label(m, 2), "walk");
     assert_null(reel_model_label(m, 3));
@@ -162,7 +162,7 @@ static void other_names_load(void **state)
             s.entry[i].name = names[i] + (cut ? 9 : 0);
         }
         put_back(&s);
-        BED_OK(reel_model_open(ctx, dir, &m, bed_err));
+        BED_OK(reel_model_load(ctx, dir, NULL, &m, NULL, bed_err));
         check_weights(m, 0);
         reel_model_close(&m);
     }
@@ -190,7 +190,7 @@ static void other_types_load(void **state)
     static const char patch[] = "videomae.embeddings.patch_embeddings.projection.bias";
     *entry_of(&s, patch) = (reel_st_entry){patch, REEL_BF16, {1, {12}}, brain};
     put_back(&s);
-    BED_OK(reel_model_open(ctx, dir, &m, bed_err));
+    BED_OK(reel_model_load(ctx, dir, NULL, &m, NULL, bed_err));
     const float *c = m->weights + reel_params_find(&m->params, "classifier.bias")->offset;
     assert_true(c[0] == 1.0f && c[1] == -2.5f && c[2] == 0x1p-24f);
     const float *n = m->weights + reel_params_find(&m->params, "fc_norm.bias")->offset;
@@ -346,9 +346,9 @@ static void save_and_reload(void **state)
     reel_model *m, *again;
     char *out = test_folder(), path[700];
     write_small("");
-    BED_OK(reel_model_open(ctx, dir, &m, bed_err));
+    BED_OK(reel_model_load(ctx, dir, NULL, &m, NULL, bed_err));
     BED_OK(reel_model_save(m, out, "single_label_classification", NULL, bed_err));
-    BED_OK(reel_model_open(ctx, out, &again, bed_err));
+    BED_OK(reel_model_load(ctx, out, NULL, &again, NULL, bed_err));
     check_weights(again, 0);
     assert_string_equal(reel_json_string(reel_json_get(again->config.json, "problem_type")), "single_label_classification");
     reel_st st;
@@ -405,7 +405,7 @@ static void plan_is_checked_against_memory(void **state)
     reel_run_parts infer, train;
     reel_error err = {0};
     write_small("");
-    BED_OK(reel_model_open(ctx, dir, &m, bed_err));
+    BED_OK(reel_model_load(ctx, dir, NULL, &m, NULL, bed_err));
     BED_OK(reel_run_plan(m, &(reel_run_settings){.max_batch = 2}, &infer, bed_err));
     BED_OK(reel_run_plan(m, &(reel_run_settings){.max_batch = 2, .mode = REEL_RUN_TRAIN}, &train, bed_err));
     assert_true(infer.total > m->params.floats * 4 && train.total > m->params.floats * 16);
@@ -417,7 +417,7 @@ static void plan_is_checked_against_memory(void **state)
     assert_int_equal(reel_run_open(m, 0, &run, &err), REEL_ERR_ARG);
     reel_model_close(&m);
     write_small(", \"attention_probs_dropout_prob\": 0.1");
-    BED_OK(reel_model_open(ctx, dir, &m, bed_err));
+    BED_OK(reel_model_load(ctx, dir, NULL, &m, NULL, bed_err));
     assert_int_equal(reel_run_open_with(m, &(reel_run_settings){.max_batch = 1, .mode = REEL_RUN_TRAIN}, NULL, &run, &err), REEL_ERR_UNSUPPORTED);
     assert_non_null(strstr(err.message, "attention_probs_dropout_prob"));
     BED_OK(reel_run_open(m, 1, &run, bed_err));  /* inference has no dropout */
@@ -435,7 +435,7 @@ static void no_memory(void **state)
         reel_run *run = NULL;
         reel_error err = {0};
         reel_mem_fail_at(k, false);
-        reel_status status = reel_model_open(ctx, dir, &m, &err);
+        reel_status status = reel_model_load(ctx, dir, NULL, &m, NULL, &err);
         if (status == REEL_OK)
             status = reel_run_open_with(m, &(reel_run_settings){.max_batch = 2, .mode = REEL_RUN_TRAIN}, NULL, &run, &err);
         reel_mem_fail_at(0, false);

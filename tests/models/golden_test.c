@@ -49,7 +49,7 @@ static void bench_open_with(bench *b, const golden_case *c, const bed_table *t, 
     b->dir = test_folder();
     write_config(b, dropout);
     b->ctx = bed_context(t);
-    BED_OK(reel_model_open(b->ctx, b->dir, &b->model, bed_err));
+    BED_OK(reel_model_load(b->ctx, b->dir, NULL, &b->model, NULL, bed_err));
     b->be = bed_backend(t, b->ctx);
     BED_OK(reel_run_open_with(b->model, &(reel_run_settings){.max_batch = max_batch, .mode = mode}, b->be, &b->run, bed_err));
     const reel_config *k = &b->model->config;

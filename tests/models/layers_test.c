@@ -278,7 +278,7 @@ static void patches_forward(lab *l)
 
 static void patches_backward(lab *l)
 {
-    reel_patch_embed_bwd(&l->pass, &l->patches, view(l->dev_dout, ROWS * 2, D), l->work.wide, l->dev_x);
+    reel_patch_embed_bwd(&l->pass, &l->patches, view(l->dev_dout, ROWS * 2, D), l->work.wide, l->work.narrow, l->dev_x);
 }
 
 static void patches(void **state)

@@ -40,7 +40,7 @@ int main(int argc, char **argv)
     if (argc != 4)
         return 2;
     REEL_TRY(reel_context_open(&ctx, &err));
-    REEL_TRY(reel_model_open(ctx, argv[1], &model, &err));
+    REEL_TRY(reel_model_load(ctx, argv[1], NULL, &model, NULL, &err));
     REEL_TRY(reel_st_open(argv[2], &in, &err));
     const reel_st_tensor *px = reel_st_find(&in, "pixel_values"), *lb = reel_st_find(&in, "labels");
     if (px == NULL || lb == NULL) {

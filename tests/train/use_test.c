@@ -51,7 +51,7 @@ static void clip_scores(const char *folder, const char *path, reel_frames_mode m
     reel_pixel_kernels kernels;
     reel_item item = {.path = strdup(path), .shown = strdup(path), .duration = -1};
     reel_plan plan = {.item = &item, .mode = mode, .seconds = clip_seconds, .clip = k, .clips = 1};
-    tiny_ok(reel_model_open(ctx, folder, &model, &err), &err);
+    tiny_ok(reel_model_load(ctx, folder, NULL, &model, NULL, &err), &err);
     tiny_ok(reel_run_open(model, 1, &run, &err), &err);
     reel_pixel_kernels_select(&kernels, 0);
     reel_transform t = {.kind = mode == REEL_FRAMES_WHOLE ? REEL_TRANSFORM_PROCESSOR : REEL_TRANSFORM_EVAL,
@@ -156,7 +156,7 @@ static void labels_are_matched_by_name(void **state)
     tiny_model(ctx, in("turned"), true);
     tiny_ok(evaluate((const char *const[]){"model", in("model"), "data", in("data"), NULL}, &a, &err), &err);
     reel_model *m;
-    tiny_ok(reel_model_open(ctx, in("turned"), &m, &err), &err);
+    tiny_ok(reel_model_load(ctx, in("turned"), NULL, &m, NULL, &err), &err);
     const reel_param *w = reel_params_find(&m->params, "classifier.weight"),
                      *bias = reel_params_find(&m->params, "classifier.bias");
     float row[16];
@@ -467,7 +467,7 @@ static void stopping_and_a_bad_model(void **state)
     assert_non_null(strstr(err.message, "nomodel"));  /* the model is looked at first */
     /* finite weights whose scores are not */
     reel_model *m;
-    tiny_ok(reel_model_open(ctx, in("model"), &m, &err), &err);
+    tiny_ok(reel_model_load(ctx, in("model"), NULL, &m, NULL, &err), &err);
     const reel_param *w = reel_params_find(&m->params, "classifier.weight");
     for (size_t i = 0; i < w->count; i++)
         m->weights[w->offset + i] = 3e38f;

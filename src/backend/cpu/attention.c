@@ -191,6 +191,10 @@ void reel_cpu_attention_fwd(reel_backend *be, reel_view o, float *lse, reel_view
     attention_plan p;
     if (c == NULL || !reel_cpu_takes(c, "attention_fwd", o, q) || !reel_cpu_takes(c, "attention_fwd", k, v) || q.rows == 0)
         return;
+    if (q.dtype == REEL_BF16) {
+        reel_cpu_attention_bf16_fwd(c, o, lse, q, k, v, batch, heads, scale);
+        return;
+    }
     plan_shape(&p, q, k, batch, heads, scale, FWD_ROWS);
     plan_fwd(c, &p, q, k, v);
     unsigned char *scratch = be->failed.status == REEL_OK ? reel_cpu_scratch(c, p.bytes * (size_t)c->threads) : NULL;
@@ -264,6 +268,10 @@ void reel_cpu_attention_bwd(reel_backend *be, reel_view dq, reel_view dk, reel_v
     if (c == NULL || !reel_cpu_takes(c, "attention_bwd", dq, dk) || !reel_cpu_takes(c, "attention_bwd", dv, do_) ||
         !reel_cpu_takes(c, "attention_bwd", o, q) || !reel_cpu_takes(c, "attention_bwd", k, v) || q.rows == 0)
         return;
+    if (q.dtype == REEL_BF16) {
+        reel_cpu_attention_bf16_bwd(c, dq, dk, dv, do_, o, lse, q, k, v, batch, heads, scale);
+        return;
+    }
     plan_shape(&p, q, k, batch, heads, scale, BWD_ROWS);
     plan_bwd(c, &p, dq, do_, q, k, v);
     unsigned char *scratch = be->failed.status == REEL_OK ? reel_cpu_scratch(c, p.bytes * (size_t)c->threads) : NULL;

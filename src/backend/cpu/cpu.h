@@ -4,12 +4,14 @@
 
 #include "backend/backend.h"
 #include "backend/cpu/product.h"
+#include "kernels/low.h"
 #include "kernels/math.h"
 
 typedef struct reel_cpu {
     reel_backend base;  /* first: a reel_backend * is a reel_cpu * */
     int threads;
     reel_math_kernels k;
+    reel_low_kernels low;
     reel_products *products;
     unsigned char *scratch;  /* of the operation that runs; grows while planning */
     size_t scratch_bytes;
@@ -36,14 +38,40 @@ static inline bool reel_cpu_given(const reel_cpu *c, reel_view v)
 }
 
 static inline float *reel_cpu_row(reel_view v, size_t r) { return (float *)v.dev + r * v.ld; }
+static inline uint16_t *reel_cpu_half_row(reel_view v, size_t r) { return (uint16_t *)v.dev + r * v.ld; }
 static inline size_t reel_cpu_min(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t reel_cpu_round(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 
 /* Work below this many elements is not worth waking the other threads. */
 enum { REEL_CPU_SHARE = 1 << 14 };
 
+/* Columns [col, col + n) of row r as float32: in place where they are that, else converted into buffer. */
+static inline const float *reel_cpu_load(const reel_cpu *c, reel_view v, size_t r, size_t col, size_t n, float *buffer)
+{
+    if (v.dtype == REEL_F32)
+        return reel_cpu_row(v, r) + col;
+    c->low.from_bf16(buffer, reel_cpu_half_row(v, r) + col, n);
+    return buffer;
+}
+
+/* Where such columns are to be computed; reel_cpu_store brings them home. */
+static inline float *reel_cpu_target(reel_view v, size_t r, size_t col, float *buffer)
+{
+    return v.dtype == REEL_F32 ? reel_cpu_row(v, r) + col : buffer;
+}
+
+static inline void reel_cpu_store(const reel_cpu *c, reel_view v, size_t r, size_t col, size_t n, const float *computed)
+{
+    if (v.dtype == REEL_BF16)
+        c->low.to_bf16(reel_cpu_half_row(v, r) + col, computed, n);
+}
+
+/* Rows of bfloat16 pass through buffers of this many numbers, which the first cache holds. */
+enum { REEL_CPU_PART = 1024 };
+
 /* false: one of the views (the second may be none) is of a type that this back end does not compute in; the failure is kept. */
-bool reel_cpu_takes(reel_cpu *c, const char *op, reel_view a, reel_view b);
+bool reel_cpu_takes(reel_cpu *c, const char *op, reel_view a, reel_view b);        /* F32, BF16 */
+bool reel_cpu_takes_float(reel_cpu *c, const char *op, reel_view a, reel_view b);  /* F32 */
 
 /* At least `bytes` on a 64-byte boundary, until the next call; NULL: no memory, the failure is kept. */
 void *reel_cpu_scratch(reel_cpu *c, size_t bytes);
@@ -51,7 +79,7 @@ void *reel_cpu_scratch(reel_cpu *c, size_t bytes);
 /* NULL: failed and kept. */
 reel_product *reel_cpu_product(reel_cpu *c, const reel_product_spec *spec);
 /* By all threads; failures are kept. */
-void reel_cpu_pack(reel_cpu *c, reel_product *p, void *packed, const float *b);
+void reel_cpu_pack(reel_cpu *c, reel_product *p, void *packed, const void *b);
 void reel_cpu_run(reel_cpu *c, reel_product *p, float *out, const float *a, const void *b, const float *bias);
 void reel_cpu_run_turned(reel_cpu *c, const reel_turned_product *t, float *out, const float *a, const float *b);
 void reel_cpu_fail_run(reel_cpu *c);
@@ -65,9 +93,22 @@ void reel_cpu_combine(reel_cpu *c, float *out, const float *partial, size_t coun
 /* out (cols) = or += column sums of x. */
 void reel_cpu_column_sums(reel_cpu *c, float *out, reel_view x, bool accumulate);
 
+/* linear_low.c: the linear layer where a weight is multiplied in bfloat16 or int8. x bfloat16 (int8: or float32). */
+void reel_cpu_low_fwd(reel_cpu *c, reel_view y, reel_view pre, reel_view x, const reel_weight *w, const float *bias, reel_act act,
+                      reel_view residual);
+void reel_cpu_low_bwd_input(reel_cpu *c, reel_view dx, reel_view dy, const reel_weight *w, bool accumulate);
+void reel_cpu_low_bwd_weight(reel_cpu *c, reel_view dw, reel_view dy, reel_view x, bool accumulate);
+void *reel_cpu_low_pack(reel_cpu *c, const reel_weight *w, const void *numbers, reel_dtype type);
+void reel_cpu_low_unpack(void *packed);
+/* attention_bf16.c */
+void reel_cpu_attention_bf16_fwd(reel_cpu *c, reel_view o, float *lse, reel_view q, reel_view k, reel_view v, size_t batch,
+                                 size_t heads, float scale);
+void reel_cpu_attention_bf16_bwd(reel_cpu *c, reel_view dq, reel_view dk, reel_view dv, reel_view do_, reel_view o,
+                                 const float *lse, reel_view q, reel_view k, reel_view v, size_t batch, size_t heads, float scale);
+
 /* Rows of the table, by file. */
 /* linear.c */
-void reel_cpu_weight_pack(reel_backend *be, reel_weight *w);
+void reel_cpu_weight_load(reel_backend *be, reel_weight *w, const void *numbers, reel_dtype type);
 void reel_cpu_weight_unpack(reel_backend *be, reel_weight *w);
 void reel_cpu_linear_fwd(reel_backend *be, reel_view y, reel_view pre, reel_view x, const reel_weight *w, const float *bias,
                          reel_act act, reel_view residual);

@@ -60,15 +60,20 @@ static void cpu_zero(reel_backend *be, void *dev, size_t bytes)
         memset(dev, 0, bytes);
 }
 
-bool reel_cpu_takes(reel_cpu *c, const char *op, reel_view a, reel_view b)
+static bool takes(reel_cpu *c, const char *op, reel_view a, reel_view b, bool half)
 {
-    if (a.dtype != REEL_F32 || (reel_cpu_given(c, b) && b.dtype != REEL_F32)) {
-        reel_backend_fail(&c->base, REEL_ERR_UNSUPPORTED, "%s: the cpu back end computes in F32; this is %s", op,
-                          reel_dtype_name(a.dtype != REEL_F32 ? a.dtype : b.dtype));
-        return false;
-    }
+    const reel_view views[] = {a, b};
+    for (int i = 0; i < 2; i++)
+        if ((i == 0 || reel_cpu_given(c, b)) && views[i].dtype != REEL_F32 && !(half && views[i].dtype == REEL_BF16)) {
+            reel_backend_fail(&c->base, REEL_ERR_UNSUPPORTED, "%s: the cpu back end takes F32%s here; this is %s", op,
+                              half ? " and BF16" : "", reel_dtype_name(views[i].dtype));
+            return false;
+        }
     return true;
 }
+
+bool reel_cpu_takes(reel_cpu *c, const char *op, reel_view a, reel_view b) { return takes(c, op, a, b, true); }
+bool reel_cpu_takes_float(reel_cpu *c, const char *op, reel_view a, reel_view b) { return takes(c, op, a, b, false); }
 
 void *reel_cpu_scratch(reel_cpu *c, size_t bytes)
 {
@@ -96,7 +101,7 @@ void reel_cpu_fail_run(reel_cpu *c)
     reel_backend_fail(&c->base, REEL_ERR_BACKEND, "oneDNN failed while multiplying; is memory short?");
 }
 
-void reel_cpu_pack(reel_cpu *c, reel_product *p, void *packed, const float *b)
+void reel_cpu_pack(reel_cpu *c, reel_product *p, void *packed, const void *b)
 {
     int before = omp_get_max_threads();
     omp_set_num_threads(c->threads);
@@ -133,7 +138,7 @@ static const reel_backend_ops cpu_ops = {
     .download = cpu_download,
     .copy = cpu_copy,
     .zero = cpu_zero,
-    .weight_pack = reel_cpu_weight_pack,
+    .weight_load = reel_cpu_weight_load,
     .weight_unpack = reel_cpu_weight_unpack,
     .linear_fwd = reel_cpu_linear_fwd,
     .linear_bwd_input = reel_cpu_linear_bwd_input,
@@ -164,6 +169,7 @@ reel_status reel_cpu_open(reel_context *ctx, reel_backend **out, reel_error *err
     c->base.ops = &cpu_ops;
     c->threads = ctx->threads;
     reel_math_kernels_select(&c->k, ctx->cpu_flags);
+    reel_low_kernels_select(&c->low, ctx->cpu_flags);
     reel_status status = reel_products_open(c->threads, &c->products, err);
     if (status != REEL_OK) {
         reel_free(c);

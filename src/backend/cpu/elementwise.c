@@ -4,14 +4,24 @@
 #include "backend/cpu/cpu.h"
 #include "base/rng.h"
 
+/* Rows are gone through in parts, so that bfloat16 passes through buffers in the first cache; float32 is read where it lies. */
+#define EACH_PART(view, i, n) \
+    for (size_t i = 0, n; i < (view).cols && (n = reel_cpu_min((view).cols - i, REEL_CPU_PART), true); i += n)
+
 void reel_cpu_act_fwd(reel_backend *be, reel_view y, reel_view x, reel_act act)
 {
     reel_cpu *c = reel_cpu_ready(be);
     if (c == NULL || !reel_cpu_takes(c, "act_fwd", y, x) || be->planning)
         return;
 #pragma omp parallel for num_threads(c->threads) schedule(static) if (y.rows * y.cols >= REEL_CPU_SHARE)
-    for (size_t r = 0; r < y.rows; r++)
-        c->k.act_fwd(reel_cpu_row(y, r), reel_cpu_row(x, r), y.cols, (int)act);
+    for (size_t r = 0; r < y.rows; r++) {
+        float in[REEL_CPU_PART], out[REEL_CPU_PART];
+        EACH_PART(y, i, n) {
+            float *to = reel_cpu_target(y, r, i, out);
+            c->k.act_fwd(to, reel_cpu_load(c, x, r, i, n, in), n, (int)act);
+            reel_cpu_store(c, y, r, i, n, to);
+        }
+    }
 }
 
 void reel_cpu_act_bwd(reel_backend *be, reel_view dx, reel_view again, reel_view dy, reel_view x, reel_act act)
@@ -19,10 +29,28 @@ void reel_cpu_act_bwd(reel_backend *be, reel_view dx, reel_view again, reel_view
     reel_cpu *c = reel_cpu_ready(be);
     if (c == NULL || !reel_cpu_takes(c, "act_bwd", dx, again) || !reel_cpu_takes(c, "act_bwd", dy, x) || be->planning)
         return;
+    const bool both = again.dev != NULL;
 #pragma omp parallel for num_threads(c->threads) schedule(static) if (dx.rows * dx.cols >= REEL_CPU_SHARE)
-    for (size_t r = 0; r < dx.rows; r++)
-        c->k.act_bwd(reel_cpu_row(dx, r), again.dev != NULL ? reel_cpu_row(again, r) : NULL, reel_cpu_row(dy, r),
-                     reel_cpu_row(x, r), dx.cols, (int)act);
+    for (size_t r = 0; r < dx.rows; r++) {
+        float in[REEL_CPU_PART], slope[REEL_CPU_PART], out[REEL_CPU_PART], value[REEL_CPU_PART];
+        EACH_PART(dx, i, n) {
+            float *to = reel_cpu_target(dx, r, i, out), *other = both ? reel_cpu_target(again, r, i, value) : NULL;
+            c->k.act_bwd(to, other, reel_cpu_load(c, dy, r, i, n, slope), reel_cpu_load(c, x, r, i, n, in), n, (int)act);
+            reel_cpu_store(c, dx, r, i, n, to);
+            if (both)
+                reel_cpu_store(c, again, r, i, n, other);
+        }
+    }
+}
+
+static void add_rows(const reel_cpu *c, reel_view y, reel_view a, size_t r, reel_view b, size_t row_of_b)
+{
+    float left[REEL_CPU_PART], right[REEL_CPU_PART], out[REEL_CPU_PART];
+    EACH_PART(y, i, n) {
+        float *to = reel_cpu_target(y, r, i, out);
+        c->k.add(to, reel_cpu_load(c, a, r, i, n, left), reel_cpu_load(c, b, row_of_b, i, n, right), n);
+        reel_cpu_store(c, y, r, i, n, to);
+    }
 }
 
 void reel_cpu_add(reel_backend *be, reel_view y, reel_view a, reel_view b)
@@ -32,7 +60,7 @@ void reel_cpu_add(reel_backend *be, reel_view y, reel_view a, reel_view b)
         return;
 #pragma omp parallel for num_threads(c->threads) schedule(static) if (y.rows * y.cols >= REEL_CPU_SHARE)
     for (size_t r = 0; r < y.rows; r++)
-        c->k.add(reel_cpu_row(y, r), reel_cpu_row(a, r), reel_cpu_row(b, r), y.cols);
+        add_rows(c, y, a, r, b, r);
 }
 
 void reel_cpu_add_table(reel_backend *be, reel_view y, reel_view x, const float *table, size_t period)
@@ -40,9 +68,11 @@ void reel_cpu_add_table(reel_backend *be, reel_view y, reel_view x, const float 
     reel_cpu *c = reel_cpu_ready(be);
     if (c == NULL || !reel_cpu_takes(c, "add_table", y, x) || be->planning)
         return;
+    union { const float *in; void *out; } address = {.in = table};  /* only read */
+    const reel_view rows = {address.out, REEL_F32, period, y.cols, y.cols};
 #pragma omp parallel for num_threads(c->threads) schedule(static) if (y.rows * y.cols >= REEL_CPU_SHARE)
     for (size_t r = 0; r < y.rows; r++)
-        c->k.add(reel_cpu_row(y, r), reel_cpu_row(x, r), table + r % period * y.cols, y.cols);
+        add_rows(c, y, x, r, rows, r % period);
 }
 
 /* Four neighbours of a row share one Philox block: counter (counter[0], counter[1], row, column / 4). */
@@ -54,41 +84,18 @@ void reel_cpu_dropout(reel_backend *be, reel_view y, reel_view x, float p, const
     const float factor = p < 1.0f ? 1.0f / (1.0f - p) : 0.0f;
 #pragma omp parallel for num_threads(c->threads) schedule(static) if (y.rows * y.cols >= REEL_CPU_SHARE)
     for (size_t r = 0; r < y.rows; r++) {
-        float *to = reel_cpu_row(y, r);
-        const float *from = reel_cpu_row(x, r);
-        for (size_t i = 0; i < y.cols; i += 4) {
-            const uint32_t place[4] = {counter[0], counter[1], (uint32_t)r, (uint32_t)(i / 4)};
-            uint32_t words[4];
-            reel_philox(key, place, words);
-            for (size_t j = i; j < y.cols && j < i + 4; j++)
-                to[j] = reel_unit_float(words[j - i]) >= p ? from[j] * factor : 0.0f;
-        }
-    }
-}
-
-static uint16_t bf16_from_float(float x)
-{
-    uint32_t u;
-    memcpy(&u, &x, sizeof u);
-    if ((u & 0x7FFFFFFFu) > 0x7F800000u)
-        return (uint16_t)(u >> 16 | 0x40u);  /* stays not a number */
-    return (uint16_t)((u + 0x7FFFu + (u >> 16 & 1u)) >> 16);
-}
-
-static void cast_row(reel_view y, reel_view x, size_t r)
-{
-    const size_t bytes = reel_dtype_size(x.dtype);
-    const unsigned char *from = (const unsigned char *)x.dev + r * x.ld * bytes;
-    unsigned char *to = (unsigned char *)y.dev + r * y.ld * reel_dtype_size(y.dtype);
-    if (x.dtype == y.dtype) {
-        memmove(to, from, y.cols * bytes);
-    } else if (y.dtype == REEL_BF16) {
-        for (size_t i = 0; i < y.cols; i++)
-            ((uint16_t *)(void *)to)[i] = bf16_from_float(((const float *)(const void *)from)[i]);
-    } else {
-        for (size_t i = 0; i < y.cols; i++) {
-            uint32_t u = (uint32_t)((const uint16_t *)(const void *)from)[i] << 16;
-            memcpy((float *)(void *)to + i, &u, sizeof u);
+        float in[REEL_CPU_PART], out[REEL_CPU_PART];
+        EACH_PART(y, first, n) {
+            float *to = reel_cpu_target(y, r, first, out);
+            const float *from = reel_cpu_load(c, x, r, first, n, in);
+            for (size_t i = 0; i < n; i += 4) {  /* a part begins at a multiple of four */
+                const uint32_t place[4] = {counter[0], counter[1], (uint32_t)r, (uint32_t)((first + i) / 4)};
+                uint32_t words[4];
+                reel_philox(key, place, words);
+                for (size_t j = i; j < n && j < i + 4; j++)
+                    to[j] = reel_unit_float(words[j - i]) >= p ? from[j] * factor : 0.0f;
+            }
+            reel_cpu_store(c, y, r, first, n, to);
         }
     }
 }
@@ -96,16 +103,17 @@ static void cast_row(reel_view y, reel_view x, size_t r)
 void reel_cpu_cast(reel_backend *be, reel_view y, reel_view x)
 {
     reel_cpu *c = reel_cpu_ready(be);
-    if (c == NULL)
-        return;
-    if ((y.dtype != REEL_F32 && y.dtype != REEL_BF16) || (x.dtype != REEL_F32 && x.dtype != REEL_BF16)) {
-        reel_backend_fail(be, REEL_ERR_UNSUPPORTED, "cast: the cpu back end knows F32 and BF16, not %s to %s",
-                          reel_dtype_name(x.dtype), reel_dtype_name(y.dtype));
-        return;
-    }
-    if (be->planning)
+    if (c == NULL || !reel_cpu_takes(c, "cast", y, x) || be->planning)
         return;
 #pragma omp parallel for num_threads(c->threads) schedule(static) if (y.rows * y.cols >= REEL_CPU_SHARE)
-    for (size_t r = 0; r < y.rows; r++)
-        cast_row(y, x, r);
+    for (size_t r = 0; r < y.rows; r++) {
+        if (x.dtype == y.dtype)
+            memmove(reel_dtype_size(y.dtype) == 2 ? (void *)reel_cpu_half_row(y, r) : (void *)reel_cpu_row(y, r),
+                    reel_dtype_size(x.dtype) == 2 ? (void *)reel_cpu_half_row(x, r) : (void *)reel_cpu_row(x, r),
+                    y.cols * reel_dtype_size(x.dtype));
+        else if (y.dtype == REEL_BF16)
+            c->low.to_bf16(reel_cpu_half_row(y, r), reel_cpu_row(x, r), y.cols);
+        else
+            c->low.from_bf16(reel_cpu_row(y, r), reel_cpu_half_row(x, r), y.cols);
+    }
 }

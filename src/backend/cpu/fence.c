@@ -99,7 +99,11 @@ static void fence_upload(reel_backend *be, void *dev, const void *host, size_t b
 static void fence_download(reel_backend *be, void *host, const void *dev, size_t bytes) { FENCED(download, host, dev, bytes); }
 static void fence_copy(reel_backend *be, void *to, const void *from, size_t bytes) { FENCED(copy, to, from, bytes); }
 static void fence_zero(reel_backend *be, void *dev, size_t bytes) { FENCED(zero, dev, bytes); }
-static void fence_weight_pack(reel_backend *be, reel_weight *w) { FENCED(weight_pack, w); }
+static void fence_weight_load(reel_backend *be, reel_weight *w, const void *numbers, reel_dtype type)
+{
+    FENCED(weight_load, w, numbers, type);
+}
+
 static void fence_weight_unpack(reel_backend *be, reel_weight *w) { FENCED(weight_unpack, w); }
 
 static void fence_linear_fwd(reel_backend *be, reel_view y, reel_view pre, reel_view x, const reel_weight *w,
@@ -190,7 +194,7 @@ static const reel_backend_ops fence_ops = {
     .download = fence_download,
     .copy = fence_copy,
     .zero = fence_zero,
-    .weight_pack = fence_weight_pack,
+    .weight_load = fence_weight_load,
     .weight_unpack = fence_weight_unpack,
     .linear_fwd = fence_linear_fwd,
     .linear_bwd_input = fence_linear_bwd_input,

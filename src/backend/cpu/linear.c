@@ -53,6 +53,11 @@ static void multiply(reel_cpu *c, reel_product_spec *s, float *out, const float 
 void reel_cpu_weight_unpack(reel_backend *be, reel_weight *w)
 {
     (void)be;
+    if (w->kind != REEL_PACK_F32) {
+        reel_cpu_low_unpack(w->packed);
+        w->packed = NULL;
+        return;
+    }
     packed_weight *pw = w->packed;
     if (pw != NULL)
         reel_free(pw->numbers);
@@ -60,31 +65,51 @@ void reel_cpu_weight_unpack(reel_backend *be, reel_weight *w)
     w->packed = NULL;
 }
 
-void reel_cpu_weight_pack(reel_backend *be, reel_weight *w)
+static packed_weight *packed_weight_new(reel_cpu *c, const reel_weight *w)
 {
-    reel_cpu *c = reel_cpu_ready(be);
-    if (c == NULL || !reel_cpu_takes(c, "weight_pack", w->plain, w->plain))
-        return;
-    packed_weight *pw = w->packed;
-    if (pw == NULL) {
-        reel_product_spec s = forward_spec(w, NOMINAL_ROWS, w->plain.cols, w->plain.rows);
-        s.packed = true;
-        reel_product *p = reel_cpu_product(c, &s);
-        if (p == NULL)
-            return;
-        w->packed = pw = reel_calloc(1, sizeof *pw);
-        if (pw != NULL) {
-            pw->made_by = p;
-            pw->numbers = reel_alloc_aligned(reel_product_packed_bytes(p), 1);
-        }
-        if (pw == NULL || pw->numbers == NULL) {
-            reel_cpu_weight_unpack(be, w);
-            reel_backend_fail(be, REEL_ERR_NOMEM, "out of memory: packed weight (%zu, %zu)", w->plain.rows, w->plain.cols);
-            return;
-        }
+    reel_product_spec s = forward_spec(w, NOMINAL_ROWS, w->plain.cols, w->plain.rows);
+    s.ldb = w->plain.cols;
+    s.packed = true;
+    reel_product *p = reel_cpu_product(c, &s);
+    packed_weight *pw = p != NULL ? reel_calloc(1, sizeof *pw) : NULL;
+    if (pw != NULL) {
+        pw->made_by = p;
+        pw->numbers = reel_alloc_aligned(reel_product_packed_bytes(p), 1);
     }
-    if (!be->planning)
-        reel_cpu_pack(c, pw->made_by, pw->numbers, w->plain.dev);
+    if (p != NULL && (pw == NULL || pw->numbers == NULL)) {
+        reel_free(pw);
+        pw = NULL;
+        reel_backend_fail(&c->base, REEL_ERR_NOMEM, "out of memory: packed weight (%zu, %zu)", w->plain.rows, w->plain.cols);
+    }
+    return pw;
+}
+
+/* float32 where the library may read it: numbers themselves, or in scratch. */
+static const float *floats_of(reel_cpu *c, const reel_weight *w, const void *numbers, reel_dtype type)
+{
+    const size_t n = w->plain.rows * w->plain.cols;
+    if (type == REEL_F32 && (uintptr_t)numbers % sizeof(float) == 0)
+        return numbers;
+    float *all = reel_cpu_scratch(c, n * sizeof *all);
+    if (all != NULL)
+        reel_dtype_to_float(all, numbers, type, n);
+    return all;
+}
+
+void reel_cpu_weight_load(reel_backend *be, reel_weight *w, const void *numbers, reel_dtype type)
+{
+    reel_cpu *c = reel_cpu_running(be);
+    if (c == NULL)
+        return;
+    if (w->kind != REEL_PACK_F32) {
+        w->packed = reel_cpu_low_pack(c, w, numbers, type);
+        return;
+    }
+    packed_weight *pw = w->packed != NULL ? w->packed : packed_weight_new(c, w);
+    const float *floats = pw != NULL ? floats_of(c, w, numbers, type) : NULL;
+    w->packed = pw;
+    if (floats != NULL)
+        reel_cpu_pack(c, pw->made_by, pw->numbers, floats);
 }
 
 static void multiply_weight(reel_cpu *c, reel_product_spec *s, float *out, const float *x, const reel_weight *w,
@@ -141,6 +166,12 @@ void reel_cpu_linear_fwd(reel_backend *be, reel_view y, reel_view pre, reel_view
     if (c == NULL || !reel_cpu_takes(c, "linear_fwd", y, pre) || !reel_cpu_takes(c, "linear_fwd", x, residual) ||
         !reel_cpu_takes(c, "linear_fwd", w->plain, w->plain))
         return;
+    if (w->kind != REEL_PACK_F32) {
+        reel_cpu_low_fwd(c, y, pre, x, w, bias, act, residual);
+        return;
+    }
+    if (!reel_cpu_takes_float(c, "linear_fwd", y, pre) || !reel_cpu_takes_float(c, "linear_fwd", x, residual))
+        return;
     const bool keep = reel_cpu_given(c, pre), add = reel_cpu_given(c, residual);
     reel_product_spec s = forward_spec(w, x.rows, x.ld, keep ? pre.ld : y.ld);
     s.bias = bias != NULL;
@@ -162,6 +193,12 @@ void reel_cpu_linear_bwd_input(reel_backend *be, reel_view dx, reel_view dy, con
     reel_cpu *c = reel_cpu_ready(be);
     if (c == NULL || !reel_cpu_takes(c, "linear_bwd_input", dx, dy) || !reel_cpu_takes(c, "linear_bwd_input", w->plain, w->plain))
         return;
+    if (w->kind != REEL_PACK_F32) {
+        reel_cpu_low_bwd_input(c, dx, dy, w, accumulate);
+        return;
+    }
+    if (!reel_cpu_takes_float(c, "linear_bwd_input", dx, dy))
+        return;
     reel_product_spec s = spec_of(dy.rows, w->plain.cols, w->plain.rows);
     s.lda = dy.ld;
     s.ldb = w->plain.ld;
@@ -176,7 +213,9 @@ void reel_cpu_linear_bwd_weight(reel_backend *be, reel_view dw, float *db, reel_
     if (c == NULL || !reel_cpu_takes(c, "linear_bwd_weight", dw, dy) || !reel_cpu_takes(c, "linear_bwd_weight", x, x))
         return;
     const reel_turned_product t = {dw.rows, dw.cols, x.rows, dy.ld, x.ld, dw.ld, accumulate};
-    if (!be->planning)
+    if (x.dtype == REEL_BF16)
+        reel_cpu_low_bwd_weight(c, dw, dy, x, accumulate);
+    else if (reel_cpu_takes_float(c, "linear_bwd_weight", dy, x) && !be->planning)
         reel_cpu_run_turned(c, &t, dw.dev, dy.dev, x.dev);
     if (db != NULL)
         reel_cpu_column_sums(c, db, dy, accumulate);

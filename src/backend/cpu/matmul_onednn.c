@@ -52,13 +52,13 @@ struct reel_products {
 typedef const_dnnl_memory_desc_t desc_ref;
 static desc_ref desc_of(const dnnl_memory_desc_t *d) { return *d; }
 static void desc_free(dnnl_memory_desc_t *d) { if (*d != NULL) dnnl_memory_desc_destroy(*d); }
-static dnnl_status_t desc_strided(dnnl_memory_desc_t *d, const dnnl_dims_t dims, const dnnl_dims_t strides)
+static dnnl_status_t desc_strided(dnnl_memory_desc_t *d, const dnnl_dims_t dims, dnnl_data_type_t t, const dnnl_dims_t strides)
 {
-    return dnnl_memory_desc_create_with_strides(d, 2, dims, dnnl_f32, strides);
+    return dnnl_memory_desc_create_with_strides(d, 2, dims, t, strides);
 }
-static dnnl_status_t desc_any(dnnl_memory_desc_t *d, const dnnl_dims_t dims)
+static dnnl_status_t desc_any(dnnl_memory_desc_t *d, const dnnl_dims_t dims, dnnl_data_type_t t)
 {
-    return dnnl_memory_desc_create_with_tag(d, 2, dims, dnnl_f32, dnnl_format_tag_any);
+    return dnnl_memory_desc_create_with_tag(d, 2, dims, t, dnnl_format_tag_any);
 }
 static dnnl_status_t matmul_desc(dnnl_primitive_desc_t *out, dnnl_engine_t engine, desc_ref a, desc_ref b, desc_ref bias,
                                  desc_ref c, const_dnnl_primitive_attr_t attr)
@@ -69,18 +69,18 @@ static dnnl_status_t append_act(dnnl_post_ops_t ops, dnnl_alg_kind_t kind, float
 {
     return dnnl_post_ops_append_eltwise(ops, kind, alpha, 0);
 }
-static dnnl_status_t append_sum(dnnl_post_ops_t ops) { return dnnl_post_ops_append_sum(ops, 1, 0, dnnl_f32); }
+static dnnl_status_t append_sum(dnnl_post_ops_t ops) { return dnnl_post_ops_append_sum(ops, 1, 0, dnnl_data_type_undef); }
 #else
 typedef const dnnl_memory_desc_t *desc_ref;
 static desc_ref desc_of(const dnnl_memory_desc_t *d) { return d; }
 static void desc_free(dnnl_memory_desc_t *d) { (void)d; }
-static dnnl_status_t desc_strided(dnnl_memory_desc_t *d, const dnnl_dims_t dims, const dnnl_dims_t strides)
+static dnnl_status_t desc_strided(dnnl_memory_desc_t *d, const dnnl_dims_t dims, dnnl_data_type_t t, const dnnl_dims_t strides)
 {
-    return dnnl_memory_desc_init_by_strides(d, 2, dims, dnnl_f32, strides);
+    return dnnl_memory_desc_init_by_strides(d, 2, dims, t, strides);
 }
-static dnnl_status_t desc_any(dnnl_memory_desc_t *d, const dnnl_dims_t dims)
+static dnnl_status_t desc_any(dnnl_memory_desc_t *d, const dnnl_dims_t dims, dnnl_data_type_t t)
 {
-    return dnnl_memory_desc_init_by_tag(d, 2, dims, dnnl_f32, dnnl_format_tag_any);
+    return dnnl_memory_desc_init_by_tag(d, 2, dims, t, dnnl_format_tag_any);
 }
 static dnnl_status_t matmul_desc(dnnl_primitive_desc_t *out, dnnl_engine_t engine, desc_ref a, desc_ref b, desc_ref bias,
                                  desc_ref c, const_dnnl_primitive_attr_t attr)
@@ -98,11 +98,11 @@ static dnnl_status_t append_sum(dnnl_post_ops_t ops) { return dnnl_post_ops_appe
 
 #define DNNL_TRY(call) do { if ((s = (call)) != dnnl_success) goto done; } while (0)
 
-static dnnl_status_t matrix_desc(dnnl_memory_desc_t *d, size_t rows, size_t cols, size_t ld, bool turned)
+static dnnl_status_t matrix_desc(dnnl_memory_desc_t *d, dnnl_data_type_t t, size_t rows, size_t cols, size_t ld, bool turned)
 {
     const dnnl_dims_t dims = {(dnnl_dim_t)rows, (dnnl_dim_t)cols};
     const dnnl_dims_t plain = {(dnnl_dim_t)ld, 1}, other = {1, (dnnl_dim_t)ld};
-    return desc_strided(d, dims, turned ? other : plain);
+    return desc_strided(d, dims, t, turned ? other : plain);
 }
 
 static dnnl_status_t attributes(dnnl_primitive_attr_t *out, reel_act act, bool sum)
@@ -148,18 +148,34 @@ done:
     return s;
 }
 
+/* `given`: of the numbers that pack reads. */
+typedef struct product_types { dnnl_data_type_t a, b, c, given; } product_types;
+
+static product_types types_of(const reel_product_spec *q)
+{
+    switch (q->kind) {
+    case REEL_PRODUCT_BF16:
+        return (product_types){dnnl_bf16, dnnl_bf16, q->c_bf16 ? dnnl_bf16 : dnnl_f32, q->b_f32 ? dnnl_f32 : dnnl_bf16};
+    case REEL_PRODUCT_INT8:
+        return (product_types){dnnl_u8, dnnl_s8, dnnl_s32, dnnl_s8};
+    default:
+        return (product_types){dnnl_f32, dnnl_f32, dnnl_f32, dnnl_f32};
+    }
+}
+
 static dnnl_status_t make_run(reel_product *p)
 {
     const reel_product_spec *q = &p->spec;
     const dnnl_dims_t b_dims = {(dnnl_dim_t)q->k, (dnnl_dim_t)q->n};
+    const product_types t = types_of(q);
     dnnl_memory_desc_t a = {0}, b = {0}, any = {0}, c = {0}, bias = {0};
     dnnl_primitive_attr_t attr = NULL, plain_attr = NULL;
     dnnl_status_t s;
-    DNNL_TRY(matrix_desc(&a, q->m, q->k, q->lda, q->a_turned));
-    DNNL_TRY(matrix_desc(&b, q->k, q->n, q->ldb, q->b_turned));
-    DNNL_TRY(matrix_desc(&c, q->m, q->n, q->ldc, false));
-    DNNL_TRY(matrix_desc(&bias, 1, q->n, q->n, false));
-    DNNL_TRY(desc_any(&any, b_dims));
+    DNNL_TRY(matrix_desc(&a, t.a, q->m, q->k, q->lda, q->a_turned));
+    DNNL_TRY(matrix_desc(&b, q->packed ? t.given : t.b, q->k, q->n, q->ldb, q->b_turned));
+    DNNL_TRY(matrix_desc(&c, t.c, q->m, q->n, q->ldc, false));
+    DNNL_TRY(matrix_desc(&bias, dnnl_f32, 1, q->n, q->n, false));
+    DNNL_TRY(desc_any(&any, b_dims, t.b));
     DNNL_TRY(attributes(&attr, q->act, q->sum));
     DNNL_TRY(attributes(&plain_attr, REEL_ACT_NONE, false));
     desc_ref right = !q->packed ? desc_of(&b) : q->layout == NULL ? desc_of(&any) : query(q->layout->desc, dnnl_query_weights_md);
@@ -287,7 +303,8 @@ done:
 static spec_words words_of(const reel_product_spec *q)
 {
     const size_t flags = (size_t)q->a_turned | (size_t)q->b_turned << 1 | (size_t)q->packed << 2 | (size_t)q->serial << 3 |
-                         (size_t)q->bias << 4 | (size_t)q->sum << 5 | (size_t)q->act << 6;
+                         (size_t)q->bias << 4 | (size_t)q->sum << 5 | (size_t)q->c_bf16 << 6 | (size_t)q->b_f32 << 7 |
+                         (size_t)q->kind << 8 | (size_t)q->act << 12;
     return (spec_words){{q->m, q->n, q->k, q->lda, q->ldb, q->ldc, flags, (size_t)(uintptr_t)q->layout}};
 }
 
@@ -391,7 +408,7 @@ static bool execute(dnnl_primitive_t primitive, dnnl_stream_t stream, int n, con
     return dnnl_primitive_execute(primitive, stream, n, args) == dnnl_success && dnnl_stream_wait(stream) == dnnl_success;
 }
 
-bool reel_product_pack(reel_product *p, int slot, void *packed, const float *b)
+bool reel_product_pack(reel_product *p, int slot, void *packed, const void *b)
 {
     dnnl_memory_t *m = p->slots[slot].of;
     const dnnl_exec_arg_t args[] = {
@@ -400,7 +417,7 @@ bool reel_product_pack(reel_product *p, int slot, void *packed, const float *b)
            execute(p->pack, p->owner->streams[slot], 3, args);
 }
 
-bool reel_product_run(reel_product *p, int slot, float *c, const float *a, const void *b, const float *bias)
+bool reel_product_run(reel_product *p, int slot, void *c, const void *a, const void *b, const float *bias)
 {
     dnnl_memory_t *m = p->slots[slot].of;
     const dnnl_exec_arg_t args[] = {
