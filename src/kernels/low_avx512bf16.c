@@ -134,22 +134,29 @@ static inline __attribute__((always_inline)) void tile(float *c, size_t ldc, con
                                                        size_t pairs, bool sum, const int R, const int V)
 {
     __m512 acc[6][4];
+#pragma GCC unroll 6
     for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
         for (int v = 0; v < V; v++)
             acc[r][v] = sum ? _mm512_loadu_ps(c + (size_t)r * ldc + 16 * v) : _mm512_setzero_ps();
     for (size_t i = 0; i < pairs; i++, b += 2 * REEL_PANEL) {
         __m512bh row[4];
+#pragma GCC unroll 4
         for (int v = 0; v < V; v++)
             row[v] = (__m512bh)_mm512_loadu_si512(b + 32 * v);
+#pragma GCC unroll 6
         for (int r = 0; r < R; r++) {
             int word;
             memcpy(&word, a + (size_t)r * lda + 2 * i, sizeof word);
             const __m512bh w = (__m512bh)_mm512_set1_epi32(word);
+#pragma GCC unroll 4
             for (int v = 0; v < V; v++)
                 acc[r][v] = _mm512_dpbf16_ps(acc[r][v], w, row[v]);
         }
     }
+#pragma GCC unroll 6
     for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
         for (int v = 0; v < V; v++)
             _mm512_storeu_ps(c + (size_t)r * ldc + 16 * v, acc[r][v]);
 }

@@ -8,22 +8,29 @@ static inline __attribute__((always_inline)) void tile(int32_t *c, size_t ldc, c
                                                        size_t quads, const int R, const int V)
 {
     __m512i acc[6][4];
+#pragma GCC unroll 6
     for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
         for (int v = 0; v < V; v++)
             acc[r][v] = _mm512_setzero_si512();
     for (size_t i = 0; i < quads; i++, b += 4 * REEL_PANEL) {
         __m512i row[4];
+#pragma GCC unroll 4
         for (int v = 0; v < V; v++)
             row[v] = _mm512_loadu_si512(b + 64 * v);
+#pragma GCC unroll 6
         for (int r = 0; r < R; r++) {
             int word;
             memcpy(&word, a + (size_t)r * lda + 4 * i, sizeof word);
             const __m512i w = _mm512_set1_epi32(word);
+#pragma GCC unroll 4
             for (int v = 0; v < V; v++)
                 acc[r][v] = _mm512_dpbusd_epi32(acc[r][v], w, row[v]);
         }
     }
+#pragma GCC unroll 6
     for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
         for (int v = 0; v < V; v++)
             _mm512_storeu_si512(c + (size_t)r * ldc + 16 * v, acc[r][v]);
 }
