@@ -157,3 +157,11 @@ reel_status reel_synth_check(const reel_args *args, reel_error *err)
         return reel_fail(err, REEL_ERR_ARG, "--width %d and --height %d must be even", (int)s->width, (int)s->height);
     return REEL_OK;
 }
+
+reel_status reel_bench_check(const reel_args *args, reel_error *err)
+{
+    const reel_bench_args *b = args->values;
+    if (b->model[0] != '\0' && b->from_config[0] != '\0')
+        return reel_fail(err, REEL_ERR_ARG, "--model and --from_config exclude each other: the first brings its config");
+    return REEL_OK;
+}

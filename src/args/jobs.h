@@ -85,5 +85,8 @@ typedef struct reel_data_pack_args {
 
 typedef struct reel_model_info_args { char *model; bool tensors; } reel_model_info_args;
 typedef struct reel_model_new_args { char *from_config, *output; int64_t seed; char *labels; } reel_model_new_args;
+typedef struct reel_model_convert_args { char *model, *dtype, *output; } reel_model_convert_args;
+
+typedef struct reel_bench_args { char *model, *from_config; int64_t batch_size; double seconds; } reel_bench_args;
 
 #endif

@@ -52,7 +52,8 @@ enum { ROW_WORKERS_MAX = 256, ROW_BATCH_MAX = 4096, ROW_FRAMES_MAX = 1024, ROW_S
         sizeof(reel_##job##_args), needs, derive, check }
 
 extern const reel_job_table reel_table_train, reel_table_evaluate, reel_table_predict, reel_table_preview, reel_table_forward,
-    reel_table_data_info, reel_table_data_synth, reel_table_data_pack, reel_table_model_info, reel_table_model_new;
+    reel_table_data_info, reel_table_data_synth, reel_table_data_pack, reel_table_model_info, reel_table_model_new,
+    reel_table_model_convert, reel_table_bench;
 
 /* train: values that follow from others where they were not set, and what must hold between options. */
 void reel_train_derive(reel_args *args);
@@ -60,5 +61,6 @@ reel_status reel_train_check(const reel_args *args, reel_error *err);
 reel_status reel_preview_check(const reel_args *args, reel_error *err);
 reel_status reel_synth_check(const reel_args *args, reel_error *err);
 reel_status reel_pack_check(const reel_args *args, reel_error *err);
+reel_status reel_bench_check(const reel_args *args, reel_error *err);
 
 #endif

@@ -65,3 +65,12 @@ static const reel_option rows_model_new[] = {
     ROW_STRING(output, GROUP_RESULT, "", "new folder for the model"),
 };
 JOB_TABLE(model_new, "model new", "from_config output", NULL, NULL);
+#undef ROW_STRUCT
+
+#define ROW_STRUCT reel_model_convert_args
+static const reel_option rows_model_convert[] = {
+    ROW_STRING(model, GROUP_INPUT, "", "folder of a checkpoint"),
+    ROW_STRING(output, GROUP_RESULT, "", "new folder for the model"),
+    ROW_CHOICE(dtype, GROUP_RESULT, "float32|fp32|bf16|bfloat16|fp16|float16", "bf16", "numbers of its file"),
+};
+JOB_TABLE(model_convert, "model convert", "model output", NULL, NULL);

@@ -12,6 +12,8 @@ static const reel_job_table *const tables[REEL_JOB_COUNT] = {
     [REEL_JOB_DATA_PACK] = &reel_table_data_pack,
     [REEL_JOB_MODEL_INFO] = &reel_table_model_info,
     [REEL_JOB_MODEL_NEW] = &reel_table_model_new,
+    [REEL_JOB_MODEL_CONVERT] = &reel_table_model_convert,
+    [REEL_JOB_BENCH] = &reel_table_bench,
 };
 
 const reel_job_table *reel_job_table_of(reel_job job)

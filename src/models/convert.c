@@ -1,8 +1,11 @@
 /* `reel model convert`: a checkpoint in another precision. Tensors go by name, whatever model they belong to, so that a
  * pre-training checkpoint keeps its decoder and gets no head. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <reel/model.h>
 
 #include "args/args.h"
 #include "args/jobs.h"
@@ -53,7 +56,7 @@ static uint16_t to_half(float x)
 /* The greatest magnitude that rounds to a finite number. */
 static float greatest(reel_dtype t)
 {
-    return t == REEL_F16 ? 65519.996f : t == REEL_BF16 ? 3.3961775e38f : 3.40282347e38f;
+    return t == REEL_F16 ? 0x1.ffdffep15f : t == REEL_BF16 ? 0x1.fefffep127f : FLT_MAX;
 }
 
 /* --- tensors --- */
@@ -69,8 +72,8 @@ static reel_status check_range(const converter *c, const reel_st_tensor *t, size
     for (size_t i = 0; i < n; i++)
         if (!(fabsf(c->numbers[i]) <= most))
             return isfinite(c->numbers[i])
-                ? reel_fail(err, REEL_ERR_NUMERIC, "%s: %s holds %g, which is too large for %s. Convert to bf16 or float32.",
-                            c->from, t->name, (double)c->numbers[i], c->name)
+                ? reel_fail(err, REEL_ERR_NUMERIC, "%s: %s holds %g, which is too large for %s. Convert to %s.",
+                            c->from, t->name, (double)c->numbers[i], c->name, c->to == REEL_F16 ? "bf16 or float32" : "float32")
                 : reel_fail(err, REEL_ERR_NUMERIC, "%s: %s holds a weight that is not finite in float32 (NaN or infinity); the "
                             "checkpoint is damaged or its training diverged", c->from, t->name);
     return REEL_OK;
