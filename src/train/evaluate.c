@@ -114,7 +114,7 @@ static reel_status evaluator_open(evaluator *e, reel_error *err)
 {
     reel_status status = REEL_OK;
     reel_load_report report = {0};
-    const reel_load_options options = {.need_all = true};
+    const reel_load_options options = {.need_all = true, .mapped = true};
     REEL_TRY(reel_state_init(&e->skips, err));
     REEL_TRY(reel_precision_wanted(e->ctx, e->o->dtype, &e->precision, err));
     if (*e->o->output_dir != '\0')

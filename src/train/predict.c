@@ -53,7 +53,7 @@ static reel_status items_make(predictor *p, reel_error *err)
 static reel_status predictor_open(predictor *p, const char *const *input, size_t n, reel_error *err)
 {
     reel_status status = REEL_OK;
-    const reel_load_options options = {.need_all = true};
+    const reel_load_options options = {.need_all = true, .mapped = true};
     reel_load_report report = {0};
     REEL_TRY(reel_precision_wanted(p->ctx, p->o->dtype, &p->precision, err));
     REEL_TRY(reel_model_load(p->ctx, p->o->model, &options, &p->model, &report, err));
