@@ -7,20 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A right operand (k, n) of bf16_block: panels of REEL_PANEL columns; in a panel the rows go in pairs, and a column's two
- * numbers of a pair lie side by side, as the instructions VDPBF16PS and TDPBF16PS take them. k is padded to a whole pair and n to whole
- * panels with zeros. */
-enum { REEL_PANEL = 64 };
-static inline size_t reel_panels_size(size_t k, size_t n)  /* numbers */
-{
-    return (n + REEL_PANEL - 1) / REEL_PANEL * REEL_PANEL * ((k + 1) & ~(size_t)1);
-}
+#include "kernels/panel.h"
 
-/* The same for int8: rows go in fours, a column's four numbers side by side (VPDPBUSD, TDPBUSD). */
-static inline size_t reel_quads_size(size_t k, size_t n)
-{
-    return (n + REEL_PANEL - 1) / REEL_PANEL * REEL_PANEL * ((k + 3) & ~(size_t)3);
-}
+/* Numbers in a right operand (k, n) of bf16_block (panel.h): rows go in pairs, a column's two numbers side by side, as the
+ * instructions VDPBF16PS and TDPBF16PS take them; an odd k gets a row of zeros. */
+static inline size_t reel_panels_size(size_t k, size_t n) { return reel_panel_columns(n) * ((k + 1) & ~(size_t)1); }
+
+/* The same for int8: rows go in fours (VPDPBUSD, TDPBUSD). */
+static inline size_t reel_quads_size(size_t k, size_t n) { return reel_panel_columns(n) * ((k + 3) & ~(size_t)3); }
 /* Packs row j of W (n, k), that is column j of B = W^T; the panels are zero before. */
 static inline void reel_pack_int8_row(int8_t *b, const int8_t *w, size_t j, size_t k)
 {

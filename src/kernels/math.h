@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "kernels/act.h"
+#include "kernels/panel.h"
 
 /* K(name, (arguments)). Rows: ld in elements. Pointers need no alignment; n may be 0. */
 #define REEL_MATH_KERNELS(K) \
@@ -24,8 +25,15 @@
     K(add_bias, (float *y, const float *bias, size_t n)) \
     /* s = exp(scale s - max of the scaled row), in place; *sum of them, *max. */ \
     K(softmax_row, (float *s, size_t n, float scale, float *max, float *sum)) \
-    /* p = exp(scale s - lse) in place of s; dp = p (dp - delta) scale in place of dp. */ \
-    K(softmax_bwd_row, (float *s, float *dp, size_t n, float scale, float lse, float delta)) \
+    /* p = exp(scale s - lse) in place of s; dp = p (dp - delta) in place of dp. */ \
+    K(softmax_bwd, (float *s, float *dp, size_t n, float scale, const float *lse, const float *delta)) \
+    /* Right operands of `block` (panel.h): B = x (k, n), rows ld apart; B = x^T, x (n, k). */ \
+    K(pack, (float *b, const float *x, size_t ld, size_t k, size_t n)) \
+    K(pack_turned, (float *b, const float *x, size_t ld, size_t k, size_t n)) \
+    /* y (cols, rows) = x^T, x (rows, cols). */ \
+    K(turn, (float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t cols)) \
+    /* C (m, n) = A B, or += with `sum`; B packed. Columns of C up to the next multiple of 16 are written. */ \
+    K(block, (float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t m, size_t n, size_t k, bool sum)) \
     K(scale, (float *y, const float *x, float factor, size_t n)) \
     K(dot, (double *out, const float *a, const float *b, size_t n)) \
     K(sum_squares, (double *out, const float *x, size_t n)) \

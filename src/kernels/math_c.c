@@ -2,6 +2,7 @@
 #include "kernels/math_rows.h"
 
 #include <math.h>
+#include <string.h>
 
 void reel_layernorm_fwd_c(float *y, size_t ldy, float *mean, float *rstd, const float *x, size_t ldx, const float *gamma,
                           const float *beta, float eps, size_t rows, size_t cols)
@@ -131,12 +132,52 @@ void reel_softmax_row_c(float *s, size_t n, float scale, float *max, float *sum)
     *sum = (float)total;
 }
 
-void reel_softmax_bwd_row_c(float *s, float *dp, size_t n, float scale, float lse, float delta)
+void reel_softmax_bwd_c(float *s, float *dp, size_t n, float scale, const float *lse, const float *delta)
 {
     for (size_t i = 0; i < n; i++) {
-        s[i] = expf(s[i] * scale - lse);
-        dp[i] = s[i] * (dp[i] - delta) * scale;
+        s[i] = expf(s[i] * scale - lse[i]);
+        dp[i] = s[i] * (dp[i] - delta[i]);
     }
+}
+
+/* Place of element (i, j) in panels of k rows. */
+static size_t place(size_t i, size_t j, size_t k)
+{
+    return (j / REEL_PANEL * k + i) * REEL_PANEL + j % REEL_PANEL;
+}
+
+void reel_pack_c(float *b, const float *x, size_t ld, size_t k, size_t n)
+{
+    memset(b, 0, reel_panel_columns(n) * k * sizeof *b);
+    for (size_t i = 0; i < k; i++)
+        for (size_t j = 0; j < n; j++)
+            b[place(i, j, k)] = x[i * ld + j];
+}
+
+void reel_pack_turned_c(float *b, const float *x, size_t ld, size_t k, size_t n)
+{
+    memset(b, 0, reel_panel_columns(n) * k * sizeof *b);
+    for (size_t j = 0; j < n; j++)
+        for (size_t i = 0; i < k; i++)
+            b[place(i, j, k)] = x[j * ld + i];
+}
+
+void reel_turn_c(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t cols)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < cols; c++)
+            y[c * ldy + r] = x[r * ldx + c];
+}
+
+void reel_block_c(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t m, size_t n, size_t k, bool sum)
+{
+    for (size_t r = 0; r < m; r++)
+        for (size_t j = 0; j < ((n + 15) & ~(size_t)15); j++) {
+            double all = sum ? (double)c[r * ldc + j] : 0;
+            for (size_t i = 0; i < k; i++)
+                all += (double)a[r * lda + i] * (double)b[place(i, j, k)];
+            c[r * ldc + j] = (float)all;
+        }
 }
 
 void reel_scale_c(float *y, const float *x, float factor, size_t n)

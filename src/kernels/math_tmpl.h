@@ -228,14 +228,118 @@ void SIMD_NAME(softmax_row)(float *s, size_t n, float scale, float *max, float *
     *sum = vf_sum(vf_add(sum0, sum1));
 }
 
-void SIMD_NAME(softmax_bwd_row)(float *s, float *dp, size_t n, float scale, float lse, float delta)
+void SIMD_NAME(softmax_bwd)(float *s, float *dp, size_t n, float scale, const float *lse, const float *delta)
 {
-    const vf factor = vf_set(scale), shift = vf_set(lse), center = vf_set(delta);
+    const vf factor = vf_set(scale);
     for (size_t i = 0; i < n; i += LANES) {
         size_t k = n - i;
-        vf p = vf_exp(vf_sub(vf_mul(vf_get(s + i, k), factor), shift));
+        vf p = vf_exp(vf_sub(vf_mul(vf_get(s + i, k), factor), vf_get(lse + i, k)));
         vf_put(s + i, p, k);
-        vf_put(dp + i, vf_mul(vf_mul(p, vf_sub(vf_get(dp + i, k), center)), factor), k);
+        vf_put(dp + i, vf_mul(p, vf_sub(vf_get(dp + i, k), vf_get(delta + i, k))), k);
+    }
+}
+
+/* ---- blocks of products ---- */
+
+void SIMD_NAME(pack)(float *b, const float *x, size_t ld, size_t k, size_t n)
+{
+    for (size_t j = 0; j < n; j += REEL_PANEL)
+        for (size_t i = 0; i < k; i++)
+            for (size_t h = 0; h < REEL_PANEL; h += LANES, b += LANES)
+                vf_store(b, j + h < n ? vf_get(x + i * ld + j + h, n - j - h) : vf_set(0.0f));
+}
+
+/* LANES rows from x, of which `rows` are there, up to `cols` numbers each; turned. */
+static inline void turned_tile(vf r[LANES], const float *x, size_t ld, size_t rows, size_t cols)
+{
+    for (size_t q = 0; q < LANES; q++)
+        r[q] = q < rows ? vf_get(x + q * ld, cols) : vf_set(0.0f);
+    vf_turn(r);
+}
+
+void SIMD_NAME(pack_turned)(float *b, const float *x, size_t ld, size_t k, size_t n)
+{
+    for (size_t j = 0; j < n; j += REEL_PANEL, b += k * REEL_PANEL)
+        for (size_t h = 0; h < REEL_PANEL; h += LANES)
+            for (size_t i = 0; i < k; i += LANES) {
+                vf r[LANES];
+                turned_tile(r, x + (j + h < n ? (j + h) * ld + i : 0), ld, j + h < n ? n - j - h : 0, k - i);
+                for (size_t q = 0; q < LANES && i + q < k; q++)
+                    vf_store(b + (i + q) * REEL_PANEL + h, r[q]);
+            }
+}
+
+void SIMD_NAME(turn)(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t cols)
+{
+    for (size_t r = 0; r < rows; r += LANES)
+        for (size_t c = 0; c < cols; c += LANES) {
+            vf t[LANES];
+            turned_tile(t, x + r * ldx + c, ldx, rows - r, cols - c);
+            for (size_t q = 0; q < LANES && c + q < cols; q++)
+                vf_put(y + (c + q) * ldy + r, t[q], rows - r);
+        }
+}
+
+/* R rows by V vectors of C in registers, of which a row of B takes V more; each number of B that is loaded is used R times.
+ * The loops are unrolled, for else gcc 12 keeps the sums in memory. */
+enum { TILE_ROWS = 6, TILE_VECTORS = LANES == 16 ? 4 : 2, TILE_COLS = TILE_VECTORS * LANES };
+
+static inline __attribute__((always_inline)) void tile(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t k,
+                                                       bool sum, const int R, const int V)
+{
+    vf acc[6][4];
+#pragma GCC unroll 6
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++)
+            acc[r][v] = sum ? vf_load(c + (size_t)r * ldc + LANES * v) : vf_set(0.0f);
+    for (size_t i = 0; i < k; i++, b += REEL_PANEL) {
+        vf row[4];
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++)
+            row[v] = vf_load(b + LANES * v);
+#pragma GCC unroll 6
+        for (int r = 0; r < R; r++) {
+            const vf w = vf_set(a[(size_t)r * lda + i]);
+#pragma GCC unroll 4
+            for (int v = 0; v < V; v++)
+                acc[r][v] = vf_fma(w, row[v], acc[r][v]);
+        }
+    }
+#pragma GCC unroll 6
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++)
+            vf_store(c + (size_t)r * ldc + LANES * v, acc[r][v]);
+}
+
+#define TILE_OF(R) \
+    static void tile_##R(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t k, bool sum, int v) \
+    { \
+        switch (v) { \
+        case 4: tile(c, ldc, a, lda, b, k, sum, R, LANES == 16 ? 4 : 2); break; \
+        case 3: tile(c, ldc, a, lda, b, k, sum, R, LANES == 16 ? 3 : 2); break; \
+        case 2: tile(c, ldc, a, lda, b, k, sum, R, 2); break; \
+        default: tile(c, ldc, a, lda, b, k, sum, R, 1); break; \
+        } \
+    }
+TILE_OF(1) TILE_OF(2) TILE_OF(3) TILE_OF(4) TILE_OF(5) TILE_OF(6)
+#undef TILE_OF
+
+void SIMD_NAME(block)(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t m, size_t n, size_t k, bool sum)
+{
+    static void (*const last[])(float *, size_t, const float *, size_t, const float *, size_t, bool, int) = {
+        NULL, tile_1, tile_2, tile_3, tile_4, tile_5, tile_6};
+    const size_t written = (n + 15) & ~(size_t)15;
+    for (size_t j = 0; j < written; j += TILE_COLS) {
+        const float *panel = b + j / REEL_PANEL * REEL_PANEL * k + j % REEL_PANEL;
+        const size_t left = written - j;
+        const int v = left >= TILE_COLS ? TILE_VECTORS : (int)(left / LANES);
+        size_t r = 0;
+        for (; r + TILE_ROWS <= m; r += TILE_ROWS)
+            tile_6(c + r * ldc + j, ldc, a + r * lda, lda, panel, k, sum, v);
+        if (r < m)
+            last[m - r](c + r * ldc + j, ldc, a + r * lda, lda, panel, k, sum, v);
     }
 }
 

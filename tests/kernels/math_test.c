@@ -14,7 +14,7 @@
 #include "base/cpu.h"
 #include "kernels/math.h"
 
-enum { ROOM = 3200, GUARD = 64 };
+enum { ROOM = 4096, GUARD = 64 };
 static const size_t sizes[] = {0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 65, 768, 1023, 1568, 3072};
 #define EACH_SIZE(n) for (size_t at_ = 0, n = sizes[0]; at_ < sizeof sizes / sizeof *sizes && (n = sizes[at_], 1); at_++)
 
@@ -206,10 +206,12 @@ static void test_softmax(void **state)
             outputs_fill(1, n, 1.0f);
             if (special == 1)
                 sprinkle(want_[0], n), memcpy(got_[0], want_[0], n * sizeof(float));
-            plain.softmax_bwd_row(want_[0], want_[1], n, 0.125f, 3.7f, 0.3f);
-            fast.softmax_bwd_row(got_[0], got_[1], n, 0.125f, 3.7f, 0.3f);
-            outputs_check("softmax_bwd_row p", 0, n, 0, 3e-7);
-            outputs_check("softmax_bwd_row ds", 1, n, 0, 5e-7);
+            fill(x_, n, 4.0f);
+            fill(y_, n, 0.5f);
+            plain.softmax_bwd(want_[0], want_[1], n, 0.125f, x_, y_);
+            fast.softmax_bwd(got_[0], got_[1], n, 0.125f, x_, y_);
+            outputs_check("softmax_bwd p", 0, n, 0, 3e-7);
+            outputs_check("softmax_bwd ds", 1, n, 0, 5e-7);
         }
 }
 
@@ -219,14 +221,14 @@ static void test_exp(void **state)
     (void)state;
     double worst = 0;
     for (float x = -104.5f; x < 88.7f; x += 0.00173f) {
-        float p = x, d = 0;
-        fast.softmax_bwd_row(&p, &d, 1, 1.0f, 0.0f, 0.0f);
+        float p = x, d = 0, none = 0;
+        fast.softmax_bwd(&p, &d, 1, 1.0f, &none, &none);
         double want = exp((double)x), error = fabs((double)p - want);
         assert_true(error <= 1.5e-7 * want + 0.51 * 0x1p-149);
         worst = want > 1e-37 && error / want > worst ? error / want : worst;
     }
-    float over[2] = {89.0f, INFINITY}, d[2] = {0, 0};
-    fast.softmax_bwd_row(over, d, 2, 1.0f, 0.0f, 0.0f);
+    float over[2] = {89.0f, INFINITY}, d[2] = {0, 0}, none[2] = {0, 0};
+    fast.softmax_bwd(over, d, 2, 1.0f, none, none);
     assert_true(isinf(over[0]) && isinf(over[1]));
     print_message("# exp %s: %.2e relative\n", fast.isa, worst);
 }
@@ -246,6 +248,48 @@ static void test_gelu_exact(void **state)
     print_message("# gelu %s: %.2e, slope %.2e\n", fast.isa, worst, worst_slope);
     assert_true(worst < 1.2e-7);
     assert_true(worst_slope < 3e-7);
+}
+
+static void test_blocks(void **state)
+{
+    (void)state;
+    static const size_t shapes[][3] = {{1, 1, 1}, {3, 5, 2}, {6, 16, 20}, {7, 17, 9}, {13, 100, 8}, {20, 63, 24}, {9, 130, 7}, {48, 33, 1}};
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        const size_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2], wide = (n + 15) & ~(size_t)15, ldc = wide + 3;
+        const size_t packed = reel_panel_columns(n) * k;
+        fill(x_, k * (n + 1), 1.0f);
+        outputs_reset();
+        plain.pack(want_[0], x_, n + 1, k, n);
+        fast.pack(got_[0], x_, n + 1, k, n);
+        outputs_check("pack", 0, packed, 0, 0);
+        fill(z_, n * (k + 2), 1.0f);
+        plain.pack_turned(want_[1], z_, k + 2, k, n);
+        fast.pack_turned(got_[1], z_, k + 2, k, n);
+        outputs_check("pack_turned", 1, packed, 0, 0);
+        plain.turn(want_[2], k + 1, x_, n + 1, k, n);
+        fast.turn(got_[2], k + 1, x_, n + 1, k, n);
+        outputs_check("turn", 2, n * (k + 1), 0, 0);
+        for (size_t j = 0; j < n; j++)
+            for (size_t i = 0; i < k; i++)
+                assert_true(want_[2][j * (k + 1) + i] == x_[i * (n + 1) + j]);
+        if (m * ldc > ROOM)
+            continue;
+        fill(y_, m * (k + 1), 1.0f);
+        for (int sum = 0; sum < 2; sum++) {
+            outputs_fill(3, m * ldc, 2.0f);
+            memcpy(want_[2], got_[3], sizeof got_[3]);
+            plain.block(want_[3], ldc, y_, k + 1, want_[0], m, n, k, sum);
+            fast.block(got_[3], ldc, y_, k + 1, want_[0], m, n, k, sum);
+            outputs_check("block", 3, m * ldc, 2e-6, 1e-6);
+            for (size_t r = 0; r < m; r++)
+                for (size_t j = 0; j < ldc; j++) {
+                    double all = sum || j >= wide ? (double)want_[2][r * ldc + j] : 0;
+                    for (size_t i = 0; i < k && j < n; i++)
+                        all += (double)y_[r * (k + 1) + i] * (double)x_[i * (n + 1) + j];
+                    assert_true(fabs((double)want_[3][r * ldc + j] - all) <= 1e-6 * (1 + fabs(all)));
+                }
+        }
+    }
 }
 
 static void test_elementwise(void **state)
@@ -341,7 +385,7 @@ static int run_level(const char *name, unsigned flags)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_activations), cmocka_unit_test(test_activation_values), cmocka_unit_test(test_layernorm_fwd),
         cmocka_unit_test(test_layernorm_bwd), cmocka_unit_test(test_softmax), cmocka_unit_test(test_exp),
-        cmocka_unit_test(test_gelu_exact), cmocka_unit_test(test_elementwise), cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_gelu_exact), cmocka_unit_test(test_blocks), cmocka_unit_test(test_elementwise), cmocka_unit_test(test_sums),
         cmocka_unit_test(test_adamw),
     };
     reel_math_kernels_select(&plain, 0);

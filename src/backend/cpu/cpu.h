@@ -100,12 +100,6 @@ void reel_cpu_low_bwd_input(reel_cpu *c, reel_view dx, reel_view dy, const reel_
 void reel_cpu_low_bwd_weight(reel_cpu *c, reel_view dw, reel_view dy, reel_view x, bool accumulate);
 void *reel_cpu_low_pack(reel_cpu *c, const reel_weight *w, const void *numbers, reel_dtype type);
 void reel_cpu_low_unpack(void *packed);
-/* attention_bf16.c */
-void reel_cpu_attention_bf16_fwd(reel_cpu *c, reel_view o, float *lse, reel_view q, reel_view k, reel_view v, size_t batch,
-                                 size_t heads, float scale);
-void reel_cpu_attention_bf16_bwd(reel_cpu *c, reel_view dq, reel_view dk, reel_view dv, reel_view do_, reel_view o,
-                                 const float *lse, reel_view q, reel_view k, reel_view v, size_t batch, size_t heads, float scale);
-
 /* Rows of the table, by file. */
 /* linear.c */
 void reel_cpu_weight_load(reel_backend *be, reel_weight *w, const void *numbers, reel_dtype type);
@@ -114,7 +108,7 @@ void reel_cpu_linear_fwd(reel_backend *be, reel_view y, reel_view pre, reel_view
                          reel_act act, reel_view residual);
 void reel_cpu_linear_bwd_input(reel_backend *be, reel_view dx, reel_view dy, const reel_weight *w, bool accumulate);
 void reel_cpu_linear_bwd_weight(reel_backend *be, reel_view dw, float *db, reel_view dy, reel_view x, bool accumulate);
-/* attention.c */
+/* attention.c, attention_bwd.c */
 void reel_cpu_attention_fwd(reel_backend *be, reel_view o, float *lse, reel_view q, reel_view k, reel_view v, size_t batch,
                             size_t heads, float scale);
 void reel_cpu_attention_bwd(reel_backend *be, reel_view dq, reel_view dk, reel_view dv, reel_view do_, reel_view o,

@@ -1,0 +1,13 @@
+/* How a right operand of the blocks of math.h and low.h lies in memory: panels of REEL_PANEL columns, one behind the other, each with
+ * its rows of REEL_PANEL numbers; columns behind the last are zeros. Types narrower than 32 bits go by words: two (bfloat16) or
+ * four (int8) rows side by side. */
+#ifndef REEL_KERNELS_PANEL_H
+#define REEL_KERNELS_PANEL_H
+
+#include <stddef.h>
+
+enum { REEL_PANEL = 64 };
+
+static inline size_t reel_panel_columns(size_t n) { return (n + REEL_PANEL - 1) / REEL_PANEL * REEL_PANEL; }
+
+#endif
