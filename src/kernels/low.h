@@ -53,6 +53,7 @@ typedef struct reel_low_kernels {
 #define K(name, args) void (*name) args;
     REEL_LOW_KERNELS(K)
 #undef K
+    size_t tile_rows;  /* bf16_block likes m to be a multiple of it */
     const char *isa;
 } reel_low_kernels;
 

@@ -7,6 +7,7 @@ void reel_low_kernels_select(reel_low_kernels *k, unsigned cpu_flags)
 #define K(name, args) k->name = reel_##name##_c;
     REEL_LOW_KERNELS(K)
 #undef K
+    k->tile_rows = 6;
     k->isa = "c";
 #if defined(__x86_64__)
     if (!(cpu_flags & REEL_CPU_AVX512))
@@ -28,6 +29,7 @@ void reel_low_kernels_select(reel_low_kernels *k, unsigned cpu_flags)
     if (!(cpu_flags & REEL_CPU_AMX_BF16))
         return;
     k->bf16_block = reel_bf16_block_amx;
+    k->tile_rows = 32;
     k->isa = "amx";
 #else
     (void)cpu_flags;

@@ -5,7 +5,8 @@
 
 #include "backend/cpu/attention.h"
 
-enum { ROWS = 48, DEEP = 128 * 1024 / REEL_PANEL };  /* DEEP: bytes a row of a panel's part that stays in the second cache */
+/* What keeps a block of scores, K and V in a second cache of 1 MiB. DEEP: bytes of a column in the part of V that stays there. */
+enum { ROWS = 64, ROWS_F32 = 48, DEEP = 128 * 1024 / REEL_PANEL };
 
 typedef struct forward {
     const reel_attention_type *t;
@@ -15,12 +16,13 @@ typedef struct forward {
 } forward;
 
 /* A thread's memory: packed K and V, rows of Q, scores, rows of the result. */
-typedef struct room { void *k, *v, *q; float *s, *out; size_t lds, ldo; } room;
+typedef struct room { void *k, *v, *q; float *s, *out; size_t lds, ldo, rows; } room;
 
-static size_t lay_out(const forward *f, room *m, unsigned char *scratch)
+static size_t lay_out(const reel_cpu *c, const forward *f, room *m, unsigned char *scratch)
 {
     const reel_attention_type *t = f->t;
     size_t at = 0;
+    m->rows = t->rows(c, t->size == sizeof(float) ? ROWS_F32 : ROWS);
     m->lds = (f->p.nk + 15) & ~(size_t)15;
     m->ldo = (f->p.d + 15) & ~(size_t)15;
     if (m->lds % 256 == 0)
@@ -70,15 +72,15 @@ static void block(const reel_cpu *c, const forward *f, size_t job, size_t first,
 static void share(const reel_cpu *c, const forward *f, size_t slot, size_t slots, const room *m)
 {
     const reel_attention_shape *p = &f->p;
-    const size_t blocks = (p->nq + ROWS - 1) / ROWS, all = p->batch * p->heads * blocks, first = all * slot / slots;
+    const size_t blocks = (p->nq + m->rows - 1) / m->rows, all = p->batch * p->heads * blocks, first = all * slot / slots;
     const size_t last = all * (slot + 1) / slots;
     for (size_t i = first; i < last; i++) {
-        const size_t job = i / blocks, b = job / p->heads, h = job % p->heads, row = i % blocks * ROWS;
+        const size_t job = i / blocks, b = job / p->heads, h = job % p->heads, row = i % blocks * m->rows;
         if (i == first || row == 0) {
             f->t->pack_turned(c, m->k, reel_attention_head(f->k, b, p->nk, h, p->d, 0), f->k.ld, p->d, p->nk);
             f->t->pack(c, m->v, reel_attention_head(f->v, b, p->nk, h, p->d, 0), f->v.ld, p->nk, p->d);
         }
-        block(c, f, job, row, reel_cpu_min(ROWS, p->nq - row), m);
+        block(c, f, job, row, reel_cpu_min(m->rows, p->nq - row), m);
     }
 }
 
@@ -90,7 +92,7 @@ void reel_cpu_attention_fwd(reel_backend *be, reel_view o, float *lse, reel_view
         return;
     const forward f = {reel_attention_type_of(q), reel_attention_shape_of(q, k, batch, heads, scale), o, q, k, v, lse};
     room sizes;
-    const size_t bytes = lay_out(&f, &sizes, NULL);
+    const size_t bytes = lay_out(c, &f, &sizes, NULL);
     unsigned char *scratch = reel_cpu_scratch(c, bytes * (size_t)c->threads);
     if (scratch == NULL || be->planning)
         return;
@@ -98,7 +100,7 @@ void reel_cpu_attention_fwd(reel_backend *be, reel_view o, float *lse, reel_view
     {
         const size_t slot = (size_t)omp_get_thread_num();
         room mine;
-        lay_out(&f, &mine, scratch + slot * bytes);
+        lay_out(c, &f, &mine, scratch + slot * bytes);
         share(c, &f, slot, (size_t)omp_get_num_threads(), &mine);
     }
 }

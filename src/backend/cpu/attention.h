@@ -7,6 +7,7 @@
 
 typedef struct reel_attention_type {
     size_t size;                                /* bytes of a number */
+    size_t (*rows)(const reel_cpu *c, size_t most);  /* of a block: the largest number up to `most` that the product likes */
     size_t (*packed)(size_t k, size_t n);       /* numbers in a right operand */
     size_t (*depth)(size_t k);                  /* numbers that a row of k is read as: a left operand is filled up with zeros */
     void (*pack)(const reel_cpu *c, void *b, const void *x, size_t ld, size_t k, size_t n);

@@ -17,7 +17,7 @@ typedef struct backward {
 
 /* A thread's memory. */
 typedef struct room {
-    size_t keys, key_blocks, query_blocks, ldq, ldk, ldd;
+    size_t keys, query_blocks, ldq, ldk, ldd;
     void *k, *v, *kt;             /* a head's K and V by rows; K^T */
     void *q_turned, *do_turned;   /* right operands of S^T and dP^T: a panel a block of queries */
     void *q, *do_;                /* right operands of dK and dV: one a block of queries */
@@ -25,14 +25,21 @@ typedef struct room {
     float *delta, *s, *dp, *dk, *dv, *dq;
 } room;
 
-static size_t lay_out(const backward *g, room *m, unsigned char *scratch)
+/* Keys in even blocks of at most `most`, whole tiles of the product if that does not make them larger. */
+static size_t block_of_keys(size_t keys, size_t most, size_t tile)
+{
+    const size_t blocks = (keys + most - 1) / most, even = ((keys + blocks - 1) / blocks + 1) & ~(size_t)1;
+    const size_t whole = (even + tile - 1) / tile * tile;
+    return whole <= most ? whole : even;
+}
+
+static size_t lay_out(const reel_cpu *c, const backward *g, room *m, unsigned char *scratch)
 {
     const reel_attention_type *t = g->t;
     const reel_attention_shape *p = &g->p;
     const size_t size = t->size, depth = t->depth(p->d), operand = t->packed(QUERIES, p->d);
     size_t at = 0;
-    m->key_blocks = (p->nk + KEYS - 1) / KEYS;
-    m->keys = ((p->nk + m->key_blocks - 1) / m->key_blocks + 1) & ~(size_t)1;
+    m->keys = block_of_keys(p->nk, t->rows(c, KEYS), t->rows(c, 32));
     m->query_blocks = (p->nq + QUERIES - 1) / QUERIES;
     m->ldq = m->query_blocks * QUERIES;
     m->ldk = t->depth(p->nk);
@@ -151,14 +158,14 @@ void reel_cpu_attention_bwd(reel_backend *be, reel_view dq, reel_view dk, reel_v
         return;
     const backward g = {reel_attention_type_of(q), reel_attention_shape_of(q, k, batch, heads, scale), dq, dk, dv, do_, o, q, k, v, lse};
     room sizes;
-    const size_t bytes = lay_out(&g, &sizes, NULL);
+    const size_t bytes = lay_out(c, &g, &sizes, NULL);
     unsigned char *scratch = reel_cpu_scratch(c, bytes * (size_t)c->threads);
     if (scratch == NULL || be->planning)
         return;
 #pragma omp parallel num_threads(c->threads)
     {
         room mine;
-        lay_out(&g, &mine, scratch + (size_t)omp_get_thread_num() * bytes);
+        lay_out(c, &g, &mine, scratch + (size_t)omp_get_thread_num() * bytes);
 #pragma omp for schedule(static)
         for (size_t job = 0; job < batch * heads; job++)
             head(c, &g, job, &mine);

@@ -16,6 +16,12 @@ void reel_attention_copy_rows(const reel_attention_type *t, void *to, const void
 
 /* ---- float32 ---- */
 
+static size_t rows_f32(const reel_cpu *c, size_t most)
+{
+    (void)c;
+    return most / 6 * 6;
+}
+
 static size_t packed_f32(size_t k, size_t n) { return reel_panel_columns(n) * k; }
 static size_t depth_f32(size_t k) { return k; }
 
@@ -57,12 +63,13 @@ static void store_f32(const reel_cpu *c, void *y, const float *x, size_t n)
 }
 
 const reel_attention_type reel_attention_f32 = {
-    .size = sizeof(float), .packed = packed_f32, .depth = depth_f32, .pack = pack_f32, .pack_turned = pack_turned_f32,
+    .size = sizeof(float), .rows = rows_f32, .packed = packed_f32, .depth = depth_f32, .pack = pack_f32, .pack_turned = pack_turned_f32,
     .turn = turn_f32, .block = block_f32, .softmax = softmax_f32, .softmax_bwd = softmax_bwd_f32, .store = store_f32,
 };
 
 /* ---- bfloat16 ---- */
 
+static size_t rows_bf16(const reel_cpu *c, size_t most) { return most / c->low.tile_rows * c->low.tile_rows; }
 static size_t depth_bf16(size_t k) { return (k + 1) & ~(size_t)1; }
 
 static void pack_bf16(const reel_cpu *c, void *b, const void *x, size_t ld, size_t k, size_t n) { c->low.pack_bf16(b, x, ld, k, n); }
@@ -101,6 +108,6 @@ static void softmax_bwd_bf16(const reel_cpu *c, float *s, float *dp, size_t n, f
 static void store_bf16(const reel_cpu *c, void *y, const float *x, size_t n) { c->low.to_bf16(y, x, n); }
 
 const reel_attention_type reel_attention_bf16 = {
-    .size = sizeof(uint16_t), .packed = reel_panels_size, .depth = depth_bf16, .pack = pack_bf16, .pack_turned = pack_turned_bf16,
+    .size = sizeof(uint16_t), .rows = rows_bf16, .packed = reel_panels_size, .depth = depth_bf16, .pack = pack_bf16, .pack_turned = pack_turned_bf16,
     .turn = turn_bf16, .block = block_bf16, .softmax = softmax_bf16, .softmax_bwd = softmax_bwd_bf16, .store = store_bf16,
 };

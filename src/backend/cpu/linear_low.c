@@ -333,10 +333,10 @@ static void gradient_block(const gradient *g, size_t o, unsigned char *scratch, 
 
 void reel_cpu_low_bwd_weight(reel_cpu *c, reel_view dw, reel_view dy, reel_view x, bool accumulate)
 {
-    enum { LEFT = 300 * 1024, SMALLEST = 12, LARGEST = 96 };
+    enum { LEFT = 304 * 1024, SMALLEST = 12, LARGEST = 96 };
     const size_t m = x.rows, in = dw.cols, depth = even(m);
     gradient g = {.c = c, .dw = dw, .dy = dy, .x = x, .accumulate = accumulate, .lda = depth, .ldc = in % 16 == 0 ? 0 : wide(in)};
-    const size_t fit = LEFT / (2 * depth + 1) / 6 * 6;
+    const size_t fit = LEFT / (2 * depth + 1) / c->low.tile_rows * c->low.tile_rows;
     g.rows = fit < SMALLEST ? SMALLEST : fit > LARGEST ? LARGEST : fit;
     g.left_bytes = reel_cpu_round(g.rows * g.lda * sizeof(uint16_t));
     g.bytes = g.left_bytes + reel_cpu_round(g.rows * g.ldc * sizeof(float));
