@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 
-enum { GUARD = 64 };  /* floats behind the last row */
+enum { GUARD = 64 };  /* numbers behind the last row */
 static const uint32_t pattern = 0x5a5a5a5au;
 
 const char *bed_kind = "cpu";
@@ -46,48 +46,95 @@ void bed_close(void)
     reel_context_close(&bed_context);
 }
 
-static mat mat_make(size_t rows, size_t cols, size_t ld, bool numbers)
+uint16_t half_bits(float x)
 {
-    mat m = {.bytes = (rows * ld + GUARD) * sizeof(float)};
+    uint32_t u, low;
+    memcpy(&u, &x, sizeof u);
+    if (isnan(x))
+        return 0x7fc0;
+    low = u & 0xffff;
+    u >>= 16;
+    return (uint16_t)(low > 0x8000 || (low == 0x8000 && u % 2 == 1) ? u + 1 : u);
+}
+
+static float half_value(uint16_t bits)
+{
+    const uint32_t u = (uint32_t)bits << 16;
+    float x;
+    memcpy(&x, &u, sizeof x);
+    return x;
+}
+
+float half_round(float x) { return half_value(half_bits(x)); }
+double half_unit(reel_dtype t) { return t == REEL_BF16 ? 0x1p-8 : 0x1p-24; }
+
+static mat mat_make(reel_dtype t, size_t rows, size_t cols, size_t ld, bool numbers)
+{
+    const size_t guard = strcmp(bed_kind, "fence") == 0 ? 0 : GUARD, size = reel_dtype_size(t);
+    mat m = {.bytes = (rows * ld + guard) * size};
     reel_error err;
-    m.host = malloc(m.bytes);
-    assert_non_null(m.host);
-    memset(m.host, 0x5a, m.bytes);
+    m.host = malloc((rows * ld + guard + 1) * sizeof(float));
+    m.raw = t == REEL_F32 ? m.host : malloc(m.bytes + size);
+    assert_true(m.host != NULL && m.raw != NULL);
+    memset(m.host, 0x5a, (rows * ld + guard) * sizeof(float));
+    memset(m.raw, 0x5a, m.bytes);
     for (size_t r = 0; r < rows; r++)
         for (size_t c = 0; c < cols; c++)
             m.host[r * ld + c] = numbers ? bed_random() : NAN;
-    m.v = (reel_view){.dtype = REEL_F32, .rows = rows, .cols = cols, .ld = ld};
+    m.v = (reel_view){.dtype = t, .rows = rows, .cols = cols, .ld = ld};
     assert_int_equal(bed->ops->mem_alloc(bed, m.bytes, &m.v.dev, &err), REEL_OK);
     assert_int_equal((uintptr_t)m.v.dev % 64, 0);
     mat_put(&m);
     return m;
 }
 
-mat mat_new(size_t rows, size_t cols, size_t ld) { return mat_make(rows, cols, ld, true); }
-mat mat_empty(size_t rows, size_t cols, size_t ld) { return mat_make(rows, cols, ld, false); }
-mat mat_row(size_t n) { return mat_make(1, n, n, true); }
+mat mat_new_of(reel_dtype t, size_t rows, size_t cols, size_t ld) { return mat_make(t, rows, cols, ld, true); }
+mat mat_empty_of(reel_dtype t, size_t rows, size_t cols, size_t ld) { return mat_make(t, rows, cols, ld, false); }
+mat mat_new(size_t rows, size_t cols, size_t ld) { return mat_make(REEL_F32, rows, cols, ld, true); }
+mat mat_empty(size_t rows, size_t cols, size_t ld) { return mat_make(REEL_F32, rows, cols, ld, false); }
+mat mat_row(size_t n) { return mat_make(REEL_F32, 1, n, n, true); }
 mat mat_none(void) { return (mat){.v = {.dtype = REEL_F32}}; }
+
+mat mat_copy(const mat *m)
+{
+    mat copy = mat_make(m->v.dtype, m->v.rows, m->v.cols, m->v.ld, false);
+    memcpy(copy.host, m->host, m->v.rows * m->v.ld * sizeof(float));
+    mat_put(&copy);
+    return copy;
+}
 
 void mat_free(mat *m)
 {
     if (m->host == NULL)
         return;
     bed->ops->mem_free(bed, m->v.dev);
+    if (m->raw != m->host)
+        free(m->raw);
     free(m->host);
     *m = (mat){0};
 }
 
+static size_t place(const mat *m, size_t i) { return i / m->v.cols * m->v.ld + i % m->v.cols; }
+
 void mat_put(mat *m)
 {
-    bed->ops->upload(bed, m->v.dev, m->host, m->bytes);
+    uint16_t *half = m->raw;
+    for (size_t i = 0; m->v.dtype == REEL_BF16 && i < m->v.rows * m->v.cols; i++) {
+        half[place(m, i)] = half_bits(m->host[place(m, i)]);
+        m->host[place(m, i)] = half_value(half[place(m, i)]);
+    }
+    bed->ops->upload(bed, m->v.dev, m->raw, m->bytes);
 }
 
 void mat_get(mat *m)
 {
     reel_error err = {0};
-    bed->ops->download(bed, m->host, m->v.dev, m->bytes);
+    const uint16_t *half = m->raw;
+    bed->ops->download(bed, m->raw, m->v.dev, m->bytes);
     if (bed->ops->sync(bed, &err) != REEL_OK)
         fail_msg("sync: %s", err.message);
+    for (size_t i = 0; m->v.dtype == REEL_BF16 && i < m->v.rows * m->v.cols; i++)
+        m->host[place(m, i)] = half_value(half[place(m, i)]);
 }
 
 double mat_at(const mat *m, size_t r, size_t c)
@@ -97,14 +144,21 @@ double mat_at(const mat *m, size_t r, size_t c)
 
 static void check_pattern(const char *what, const mat *m)
 {
-    const size_t all = m->bytes / sizeof(float);
+    const size_t size = reel_dtype_size(m->v.dtype), all = m->bytes / size;
     for (size_t i = 0; i < all; i++) {
-        uint32_t word;
-        memcpy(&word, &m->host[i], sizeof word);
-        bool inside = i / m->v.ld < m->v.rows && i % m->v.ld < m->v.cols;
-        if (!inside && word != pattern)
+        const bool inside = i / m->v.ld < m->v.rows && i % m->v.ld < m->v.cols;
+        if (!inside && memcmp((const char *)m->raw + i * size, &pattern, size) != 0)
             fail_msg("%s (%s): wrote outside of its rows, at element %zu", what, bed_kind, i);
     }
+}
+
+/* Where `off` is most above what is allowed; both by element. */
+static void fail_at(const char *what, const mat *got, size_t at, double want, double allowed)
+{
+    const size_t n = got->v.cols;
+    fail_msg("%s (%s, %s), (%zu, %zu): element (%zu, %zu) is %.9g, wanted %.9g; off by %.3g, %.3g is allowed", what, bed_kind,
+             reel_dtype_name(got->v.dtype), got->v.rows, n, at / n, at % n, mat_at(got, at / n, at % n), want,
+             fabs(mat_at(got, at / n, at % n) - want), allowed);
 }
 
 void mat_check_absolute(const char *what, mat *got, const double *want, double bound)
@@ -120,8 +174,7 @@ void mat_check_absolute(const char *what, mat *got, const double *want, double b
         }
     }
     if (!(worst <= bound))
-        fail_msg("%s (%s), (%zu, %zu): element %zu is %.9g, wanted %.9g; off by %.3g, %.3g is allowed", what, bed_kind,
-                 got->v.rows, got->v.cols, at, mat_at(got, at / got->v.cols, at % got->v.cols), want[at], worst, bound);
+        fail_at(what, got, at, want[at], bound);
     check_pattern(what, got);
 }
 
@@ -131,6 +184,31 @@ void mat_check(const char *what, mat *got, const double *want, double tolerance)
     for (size_t i = 0; i < got->v.rows * got->v.cols; i++)
         most = fabs(want[i]) > most ? fabs(want[i]) : most;
     mat_check_absolute(what, got, want, tolerance * most);
+}
+
+void mat_check_each(const char *what, mat *got, const double *want, const double *slack)
+{
+    const double unit = half_unit(got->v.dtype);
+    mat_get(got);
+    for (size_t i = 0; i < got->v.rows * got->v.cols; i++) {
+        const double allowed = slack[i] + unit * (fabs(want[i]) + slack[i]);
+        if (!(fabs(mat_at(got, i / got->v.cols, i % got->v.cols) - want[i]) <= allowed))
+            fail_at(what, got, i, want[i], allowed);
+    }
+    check_pattern(what, got);
+}
+
+void mat_check_rms(const char *what, mat *got, const double *want, double bound)
+{
+    double off = 0, all = 0;
+    mat_get(got);
+    for (size_t i = 0; i < got->v.rows * got->v.cols; i++) {
+        off += pow(mat_at(got, i / got->v.cols, i % got->v.cols) - want[i], 2);
+        all += want[i] * want[i];
+    }
+    if (!(sqrt(off) <= bound * sqrt(all)))
+        fail_msg("%s (%s), (%zu, %zu): off by %.3g of its root mean square, %.3g is allowed", what, bed_kind, got->v.rows, got->v.cols,
+                 sqrt(off / all), bound);
 }
 
 double *doubles(size_t n)
