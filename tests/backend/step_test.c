@@ -246,7 +246,7 @@ static void test_no_memory(void **state)
         assert_int_equal(status, REEL_ERR_NOMEM);
         assert_true(err.message[0] != '\0');
     }
-    assert_true(n > 4);
+    assert_true(n > 2);
     bed_open(2);
 }
 
