@@ -169,15 +169,22 @@ void reel_turn_c(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, 
             y[c * ldy + r] = x[r * ldx + c];
 }
 
+/* Sums in float32, for this is what runs where there is no vector form: loops that a compiler turns into vectors. */
 void reel_block_c(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t m, size_t n, size_t k, bool sum)
 {
-    for (size_t r = 0; r < m; r++)
-        for (size_t j = 0; j < ((n + 15) & ~(size_t)15); j++) {
-            double all = sum ? (double)c[r * ldc + j] : 0;
+    enum { COLS = 16 };
+    for (size_t j = 0; j < n; j += COLS) {
+        const float *panel = b + place(0, j, k);
+        for (size_t r = 0; r < m; r++) {
+            float all[COLS];
+            for (size_t q = 0; q < COLS; q++)
+                all[q] = sum ? c[r * ldc + j + q] : 0;
             for (size_t i = 0; i < k; i++)
-                all += (double)a[r * lda + i] * (double)b[place(i, j, k)];
-            c[r * ldc + j] = (float)all;
+                for (size_t q = 0; q < COLS; q++)
+                    all[q] += a[r * lda + i] * panel[i * REEL_PANEL + q];
+            memcpy(c + r * ldc + j, all, sizeof all);
         }
+    }
 }
 
 void reel_scale_c(float *y, const float *x, float factor, size_t n)

@@ -5,11 +5,11 @@
 
 #include "backend/cpu/attention.h"
 
-/* What keeps a block of scores, K and V in a second cache of 1 MiB. DEEP: bytes of a column in the part of V that stays there. */
-enum { ROWS = 64, ROWS_F32 = 48, DEEP = 128 * 1024 / REEL_PANEL };
+/* What keeps a block of scores, K and V in a second cache of 1 MiB. */
+enum { ROWS = 64, ROWS_F32 = 48 };
 
 typedef struct forward {
-    const reel_attention_type *t;
+    const reel_cpu_type *t;
     reel_attention_shape p;
     reel_view o, q, k, v;
     float *lse;
@@ -20,48 +20,35 @@ typedef struct room { void *k, *v, *q; float *s, *out; size_t lds, ldo, rows; } 
 
 static size_t lay_out(const reel_cpu *c, const forward *f, room *m, unsigned char *scratch)
 {
-    const reel_attention_type *t = f->t;
+    const reel_cpu_type *t = f->t;
     size_t at = 0;
     m->rows = t->rows(c, t->size == sizeof(float) ? ROWS_F32 : ROWS);
     m->lds = (f->p.nk + 15) & ~(size_t)15;
     m->ldo = (f->p.d + 15) & ~(size_t)15;
     if (m->lds % 256 == 0)
         m->lds += 16;  /* rows a power of two apart would fall into the same cache sets */
-    m->k = reel_attention_cut(scratch, &at, t->packed(f->p.d, f->p.nk) * t->size);
-    m->v = reel_attention_cut(scratch, &at, t->packed(f->p.nk, f->p.d) * t->size);
-    m->q = reel_attention_cut(scratch, &at, ROWS * t->depth(f->p.d) * t->size);
-    m->s = reel_attention_cut(scratch, &at, ROWS * m->lds * sizeof(float));
-    m->out = reel_attention_cut(scratch, &at, ROWS * m->ldo * sizeof(float));
+    m->k = reel_cpu_carve(scratch, &at, t->packed(f->p.d, f->p.nk) * t->size);
+    m->v = reel_cpu_carve(scratch, &at, t->packed(f->p.nk, f->p.d) * t->size);
+    m->q = reel_cpu_carve(scratch, &at, ROWS * t->depth(f->p.d) * t->size);
+    m->s = reel_cpu_carve(scratch, &at, ROWS * m->lds * sizeof(float));
+    m->out = reel_cpu_carve(scratch, &at, ROWS * m->ldo * sizeof(float));
     return at;
-}
-
-/* O = P V by parts of V that stay in the cache while all rows use them. A panel of V after the other: d is small. */
-static void multiply_values(const reel_cpu *c, const forward *f, size_t rows, const room *m)
-{
-    const reel_attention_type *t = f->t;
-    const size_t step = DEEP / t->size, lds = m->lds * (sizeof(float) / t->size), depth = t->depth(f->p.nk);
-    for (size_t col = 0; col < f->p.d; col += REEL_PANEL) {
-        const size_t n = reel_cpu_min(REEL_PANEL, f->p.d - col);
-        for (size_t key = 0; key < f->p.nk; key += step)
-            t->block(c, m->out + col, m->ldo, reel_attention_at(t, m->s, key), lds,
-                     reel_attention_at(t, m->v, col * depth + key * REEL_PANEL), rows, n, reel_cpu_min(step, f->p.nk - key), key > 0);
-    }
 }
 
 static void block(const reel_cpu *c, const forward *f, size_t job, size_t first, size_t rows, const room *m)
 {
-    const reel_attention_type *t = f->t;
+    const reel_cpu_type *t = f->t;
     const reel_attention_shape *p = &f->p;
     const size_t b = job / p->heads, h = job % p->heads;
     float sum[ROWS], lse;
-    reel_attention_copy_rows(t, m->q, reel_attention_head(f->q, b, p->nq, h, p->d, first), f->q.ld, rows, p->d);
+    reel_cpu_copy_rows(t, m->q, reel_attention_head(f->q, b, p->nq, h, p->d, first), f->q.ld, rows, p->d);
     t->block(c, m->s, m->lds, m->q, t->depth(p->d), m->k, rows, p->nk, p->d, false);
     for (size_t r = 0; r < rows; r++) {
         t->softmax(c, m->s + r * m->lds, p->nk, t->depth(p->nk), p->scale, &lse, &sum[r]);
         if (f->lse != NULL)
             f->lse[job * p->nq + first + r] = lse;
     }
-    multiply_values(c, f, rows, m);
+    reel_cpu_multiply(c, t, m->out, m->ldo, m->s, m->lds * (sizeof(float) / t->size), m->v, rows, p->d, p->nk, false);
     for (size_t r = 0; r < rows; r++) {
         float *out = m->out + r * m->ldo;
         c->k.scale(out, out, 1.0f / sum[r], p->d);
@@ -90,7 +77,7 @@ void reel_cpu_attention_fwd(reel_backend *be, reel_view o, float *lse, reel_view
     reel_cpu *c = reel_cpu_ready(be);
     if (c == NULL || !reel_cpu_takes(c, "attention_fwd", o, q) || !reel_cpu_takes(c, "attention_fwd", k, v) || q.rows == 0)
         return;
-    const forward f = {reel_attention_type_of(q), reel_attention_shape_of(q, k, batch, heads, scale), o, q, k, v, lse};
+    const forward f = {reel_cpu_type_of(q), reel_attention_shape_of(q, k, batch, heads, scale), o, q, k, v, lse};
     room sizes;
     const size_t bytes = lay_out(c, &f, &sizes, NULL);
     unsigned char *scratch = reel_cpu_scratch(c, bytes * (size_t)c->threads);

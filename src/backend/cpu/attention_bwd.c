@@ -9,7 +9,7 @@
 enum { KEYS = 240, QUERIES = REEL_PANEL };
 
 typedef struct backward {
-    const reel_attention_type *t;
+    const reel_cpu_type *t;
     reel_attention_shape p;
     reel_view dq, dk, dv, do_, o, q, k, v;
     const float *lse;
@@ -35,7 +35,7 @@ static size_t block_of_keys(size_t keys, size_t most, size_t tile)
 
 static size_t lay_out(const reel_cpu *c, const backward *g, room *m, unsigned char *scratch)
 {
-    const reel_attention_type *t = g->t;
+    const reel_cpu_type *t = g->t;
     const reel_attention_shape *p = &g->p;
     const size_t size = t->size, depth = t->depth(p->d), operand = t->packed(QUERIES, p->d);
     size_t at = 0;
@@ -44,32 +44,32 @@ static size_t lay_out(const reel_cpu *c, const backward *g, room *m, unsigned ch
     m->ldq = m->query_blocks * QUERIES;
     m->ldk = t->depth(p->nk);
     m->ldd = (p->d + 15) & ~(size_t)15;
-    m->k = reel_attention_cut(scratch, &at, p->nk * depth * size);
-    m->v = reel_attention_cut(scratch, &at, p->nk * depth * size);
-    m->kt = reel_attention_cut(scratch, &at, p->d * m->ldk * size);
-    m->q_turned = reel_attention_cut(scratch, &at, t->packed(p->d, p->nq) * size);
-    m->do_turned = reel_attention_cut(scratch, &at, t->packed(p->d, p->nq) * size);
-    m->q = reel_attention_cut(scratch, &at, m->query_blocks * operand * size);
-    m->do_ = reel_attention_cut(scratch, &at, m->query_blocks * operand * size);
-    m->ds = reel_attention_cut(scratch, &at, t->packed(m->keys, QUERIES) * size);
-    m->delta = reel_attention_cut(scratch, &at, p->nq * sizeof(float));
-    m->s = reel_attention_cut(scratch, &at, m->keys * QUERIES * sizeof(float));
-    m->dp = reel_attention_cut(scratch, &at, m->keys * QUERIES * sizeof(float));
-    m->dk = reel_attention_cut(scratch, &at, m->keys * m->ldd * sizeof(float));
-    m->dv = reel_attention_cut(scratch, &at, m->keys * m->ldd * sizeof(float));
-    m->dq = reel_attention_cut(scratch, &at, p->d * m->ldq * sizeof(float));
+    m->k = reel_cpu_carve(scratch, &at, p->nk * depth * size);
+    m->v = reel_cpu_carve(scratch, &at, p->nk * depth * size);
+    m->kt = reel_cpu_carve(scratch, &at, p->d * m->ldk * size);
+    m->q_turned = reel_cpu_carve(scratch, &at, t->packed(p->d, p->nq) * size);
+    m->do_turned = reel_cpu_carve(scratch, &at, t->packed(p->d, p->nq) * size);
+    m->q = reel_cpu_carve(scratch, &at, m->query_blocks * operand * size);
+    m->do_ = reel_cpu_carve(scratch, &at, m->query_blocks * operand * size);
+    m->ds = reel_cpu_carve(scratch, &at, t->packed(m->keys, QUERIES) * size);
+    m->delta = reel_cpu_carve(scratch, &at, p->nq * sizeof(float));
+    m->s = reel_cpu_carve(scratch, &at, m->keys * QUERIES * sizeof(float));
+    m->dp = reel_cpu_carve(scratch, &at, m->keys * QUERIES * sizeof(float));
+    m->dk = reel_cpu_carve(scratch, &at, m->keys * m->ldd * sizeof(float));
+    m->dv = reel_cpu_carve(scratch, &at, m->keys * m->ldd * sizeof(float));
+    m->dq = reel_cpu_carve(scratch, &at, p->d * m->ldq * sizeof(float));
     return at;
 }
 
 static void pack(const reel_cpu *c, const backward *g, size_t b, size_t h, const room *m)
 {
-    const reel_attention_type *t = g->t;
+    const reel_cpu_type *t = g->t;
     const reel_attention_shape *p = &g->p;
     const size_t operand = t->packed(QUERIES, p->d);
     char *q = reel_attention_head(g->q, b, p->nq, h, p->d, 0), *dy = reel_attention_head(g->do_, b, p->nq, h, p->d, 0);
     const void *k = reel_attention_head(g->k, b, p->nk, h, p->d, 0);
-    reel_attention_copy_rows(t, m->k, k, g->k.ld, p->nk, p->d);
-    reel_attention_copy_rows(t, m->v, reel_attention_head(g->v, b, p->nk, h, p->d, 0), g->v.ld, p->nk, p->d);
+    reel_cpu_copy_rows(t, m->k, k, g->k.ld, p->nk, p->d);
+    reel_cpu_copy_rows(t, m->v, reel_attention_head(g->v, b, p->nk, h, p->d, 0), g->v.ld, p->nk, p->d);
     t->turn(c, m->kt, m->ldk, k, g->k.ld, p->nk, p->d);
     for (size_t i = 0; m->ldk > p->nk && i < p->d; i++)  /* read as a pair */
         ((uint16_t *)m->kt)[i * m->ldk + p->nk] = 0;
@@ -77,8 +77,8 @@ static void pack(const reel_cpu *c, const backward *g, size_t b, size_t h, const
     t->pack_turned(c, m->do_turned, dy, g->do_.ld, p->d, p->nq);
     for (size_t i = 0; i < m->query_blocks; i++) {
         const size_t first = i * QUERIES, n = reel_cpu_min(QUERIES, p->nq - first);
-        t->pack(c, reel_attention_at(t, m->q, i * operand), q + first * g->q.ld * t->size, g->q.ld, n, p->d);
-        t->pack(c, reel_attention_at(t, m->do_, i * operand), dy + first * g->do_.ld * t->size, g->do_.ld, n, p->d);
+        t->pack(c, reel_cpu_at(t, m->q, i * operand), q + first * g->q.ld * t->size, g->q.ld, n, p->d);
+        t->pack(c, reel_cpu_at(t, m->do_, i * operand), dy + first * g->do_.ld * t->size, g->do_.ld, n, p->d);
     }
 }
 
@@ -102,19 +102,19 @@ static void row_deltas(const reel_cpu *c, const backward *g, size_t b, size_t h,
 /* Keys [key, key + rows) with queries of block i. */
 static void tile(const reel_cpu *c, const backward *g, const float *lse, size_t key, size_t rows, size_t i, const room *m)
 {
-    const reel_attention_type *t = g->t;
+    const reel_cpu_type *t = g->t;
     const size_t d = g->p.d, depth = t->depth(d), query = i * QUERIES, n = reel_cpu_min(QUERIES, g->p.nq - query);
     const size_t operand = t->packed(QUERIES, d), lds = QUERIES * (sizeof(float) / t->size), panel = depth * REEL_PANEL;
-    t->block(c, m->s, QUERIES, reel_attention_at(t, m->k, key * depth), depth, reel_attention_at(t, m->q_turned, i * panel), rows, n, d,
+    t->block(c, m->s, QUERIES, reel_cpu_at(t, m->k, key * depth), depth, reel_cpu_at(t, m->q_turned, i * panel), rows, n, d,
              false);
-    t->block(c, m->dp, QUERIES, reel_attention_at(t, m->v, key * depth), depth, reel_attention_at(t, m->do_turned, i * panel), rows, n,
+    t->block(c, m->dp, QUERIES, reel_cpu_at(t, m->v, key * depth), depth, reel_cpu_at(t, m->do_turned, i * panel), rows, n,
              d, false);
     for (size_t r = 0; r < rows; r++)
         t->softmax_bwd(c, m->s + QUERIES * r, m->dp + QUERIES * r, n, g->p.scale, lse + query, m->delta + query);
-    t->block(c, m->dv, m->ldd, m->s, lds, reel_attention_at(t, m->do_, i * operand), rows, d, n, i > 0);
-    t->block(c, m->dk, m->ldd, m->dp, lds, reel_attention_at(t, m->q, i * operand), rows, d, n, i > 0);
+    t->block(c, m->dv, m->ldd, m->s, lds, reel_cpu_at(t, m->do_, i * operand), rows, d, n, i > 0);
+    t->block(c, m->dk, m->ldd, m->dp, lds, reel_cpu_at(t, m->q, i * operand), rows, d, n, i > 0);
     t->pack(c, m->ds, m->dp, lds, rows, n);
-    t->block(c, m->dq + query, m->ldq, reel_attention_at(t, m->kt, key), m->ldk, m->ds, d, n, rows, key > 0);
+    t->block(c, m->dq + query, m->ldq, reel_cpu_at(t, m->kt, key), m->ldk, m->ds, d, n, rows, key > 0);
 }
 
 /* dQ from the sums of dQ^T, which are rounded in place, row by row from the first. */
@@ -124,7 +124,7 @@ static void write_dq(const reel_cpu *c, const backward *g, size_t b, size_t h, c
     for (size_t i = 0; i < p->d; i++) {
         float *row = m->dq + i * m->ldq;
         c->k.scale(row, row, p->scale, p->nq);
-        g->t->store(c, reel_attention_at(g->t, m->dq, i * m->ldq), row, p->nq);
+        g->t->store(c, reel_cpu_at(g->t, m->dq, i * m->ldq), row, p->nq);
     }
     g->t->turn(c, reel_attention_head(g->dq, b, p->nq, h, p->d, 0), g->dq.ld, m->dq, m->ldq, p->d, p->nq);
 }
@@ -156,7 +156,7 @@ void reel_cpu_attention_bwd(reel_backend *be, reel_view dq, reel_view dk, reel_v
     if (c == NULL || !reel_cpu_takes(c, "attention_bwd", dq, dk) || !reel_cpu_takes(c, "attention_bwd", dv, do_) ||
         !reel_cpu_takes(c, "attention_bwd", o, q) || !reel_cpu_takes(c, "attention_bwd", k, v) || q.rows == 0)
         return;
-    const backward g = {reel_attention_type_of(q), reel_attention_shape_of(q, k, batch, heads, scale), dq, dk, dv, do_, o, q, k, v, lse};
+    const backward g = {reel_cpu_type_of(q), reel_attention_shape_of(q, k, batch, heads, scale), dq, dk, dv, do_, o, q, k, v, lse};
     room sizes;
     const size_t bytes = lay_out(c, &g, &sizes, NULL);
     unsigned char *scratch = reel_cpu_scratch(c, bytes * (size_t)c->threads);

@@ -3,7 +3,6 @@
 #define REEL_BACKEND_CPU_CPU_H
 
 #include "backend/backend.h"
-#include "backend/cpu/product.h"
 #include "kernels/low.h"
 #include "kernels/math.h"
 
@@ -12,7 +11,6 @@ typedef struct reel_cpu {
     int threads;
     reel_math_kernels k;
     reel_low_kernels low;
-    reel_products *products;
     unsigned char *scratch;  /* of the operation that runs; grows while planning */
     size_t scratch_bytes;
 } reel_cpu;
@@ -76,14 +74,6 @@ bool reel_cpu_takes_float(reel_cpu *c, const char *op, reel_view a, reel_view b)
 /* At least `bytes` on a 64-byte boundary, until the next call; NULL: no memory, the failure is kept. */
 void *reel_cpu_scratch(reel_cpu *c, size_t bytes);
 
-/* NULL: failed and kept. */
-reel_product *reel_cpu_product(reel_cpu *c, const reel_product_spec *spec);
-/* By all threads; failures are kept. */
-void reel_cpu_pack(reel_cpu *c, reel_product *p, void *packed, const void *b);
-void reel_cpu_run(reel_cpu *c, reel_product *p, float *out, const float *a, const void *b, const float *bias);
-void reel_cpu_run_turned(reel_cpu *c, const reel_turned_product *t, float *out, const float *a, const float *b);
-void reel_cpu_fail_run(reel_cpu *c);
-
 /* Sums over rows that do not depend on the number of threads: rows are cut into blocks whose size follows from their number
  * alone, each block has its own sums, and these are added in order. */
 typedef struct reel_cpu_blocks { size_t rows, count; } reel_cpu_blocks;
@@ -93,15 +83,8 @@ void reel_cpu_combine(reel_cpu *c, float *out, const float *partial, size_t coun
 /* out (cols) = or += column sums of x. */
 void reel_cpu_column_sums(reel_cpu *c, float *out, reel_view x, bool accumulate);
 
-/* linear_low.c: the linear layer where a weight is multiplied in bfloat16 or int8. x bfloat16 (int8: or float32). */
-void reel_cpu_low_fwd(reel_cpu *c, reel_view y, reel_view pre, reel_view x, const reel_weight *w, const float *bias, reel_act act,
-                      reel_view residual);
-void reel_cpu_low_bwd_input(reel_cpu *c, reel_view dx, reel_view dy, const reel_weight *w, bool accumulate);
-void reel_cpu_low_bwd_weight(reel_cpu *c, reel_view dw, reel_view dy, reel_view x, bool accumulate);
-void *reel_cpu_low_pack(reel_cpu *c, const reel_weight *w, const void *numbers, reel_dtype type);
-void reel_cpu_low_unpack(void *packed);
 /* Rows of the table, by file. */
-/* linear.c */
+/* weight.c, linear.c */
 void reel_cpu_weight_load(reel_backend *be, reel_weight *w, const void *numbers, reel_dtype type);
 void reel_cpu_weight_unpack(reel_backend *be, reel_weight *w);
 void reel_cpu_linear_fwd(reel_backend *be, reel_view y, reel_view pre, reel_view x, const reel_weight *w, const float *bias,

@@ -1,5 +1,4 @@
 /* The CPU's table: memory, scratch, threads, failures. */
-#include <omp.h>
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
@@ -8,7 +7,6 @@
 static void cpu_close(reel_backend *be)
 {
     reel_cpu *c = (reel_cpu *)be;
-    reel_products_close(&c->products);
     reel_free(c->scratch);
     reel_free(c);
 }
@@ -87,47 +85,6 @@ void *reel_cpu_scratch(reel_cpu *c, size_t bytes)
     return c->scratch;
 }
 
-reel_product *reel_cpu_product(reel_cpu *c, const reel_product_spec *spec)
-{
-    reel_product *p = NULL;
-    reel_error err = {0};
-    if (reel_product_get(c->products, spec, &p, &err) != REEL_OK)
-        reel_backend_fail(&c->base, err.status, "%s", err.message);
-    return p;
-}
-
-void reel_cpu_fail_run(reel_cpu *c)
-{
-    reel_backend_fail(&c->base, REEL_ERR_BACKEND, "oneDNN failed while multiplying; is memory short?");
-}
-
-void reel_cpu_pack(reel_cpu *c, reel_product *p, void *packed, const void *b)
-{
-    int before = omp_get_max_threads();
-    omp_set_num_threads(c->threads);
-    if (!reel_product_pack(p, 0, packed, b))
-        reel_cpu_fail_run(c);
-    omp_set_num_threads(before);
-}
-
-void reel_cpu_run(reel_cpu *c, reel_product *p, float *out, const float *a, const void *b, const float *bias)
-{
-    int before = omp_get_max_threads();
-    omp_set_num_threads(c->threads);
-    if (!reel_product_run(p, 0, out, a, b, bias))
-        reel_cpu_fail_run(c);
-    omp_set_num_threads(before);
-}
-
-void reel_cpu_run_turned(reel_cpu *c, const reel_turned_product *t, float *out, const float *a, const float *b)
-{
-    int before = omp_get_max_threads();
-    omp_set_num_threads(c->threads);
-    if (!reel_turned_product_run(t, out, a, b))
-        reel_cpu_fail_run(c);
-    omp_set_num_threads(before);
-}
-
 static const reel_backend_ops cpu_ops = {
     .name = "cpu",
     .close = cpu_close,
@@ -170,11 +127,6 @@ reel_status reel_cpu_open(reel_context *ctx, reel_backend **out, reel_error *err
     c->threads = ctx->threads;
     reel_math_kernels_select(&c->k, ctx->cpu_flags);
     reel_low_kernels_select(&c->low, ctx->cpu_flags);
-    reel_status status = reel_products_open(c->threads, &c->products, err);
-    if (status != REEL_OK) {
-        reel_free(c);
-        return status;
-    }
     *out = &c->base;
     return REEL_OK;
 }

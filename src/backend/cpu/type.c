@@ -1,10 +1,10 @@
-/* Attention's table for float32 and for bfloat16. */
+/* The table of a type for float32 and for bfloat16. */
 #include <math.h>
 #include <string.h>
 
-#include "backend/cpu/attention.h"
+#include "backend/cpu/type.h"
 
-void reel_attention_copy_rows(const reel_attention_type *t, void *to, const void *from, size_t ld, size_t rows, size_t d)
+void reel_cpu_copy_rows(const reel_cpu_type *t, void *to, const void *from, size_t ld, size_t rows, size_t d)
 {
     const size_t depth = t->depth(d);
     for (size_t r = 0; r < rows; r++) {
@@ -12,6 +12,16 @@ void reel_attention_copy_rows(const reel_attention_type *t, void *to, const void
         memcpy(row, (const char *)from + r * ld * t->size, d * t->size);
         memset(row + d * t->size, 0, (depth - d) * t->size);
     }
+}
+
+void reel_cpu_multiply(const reel_cpu *c, const reel_cpu_type *t, float *out, size_t ldc, const void *a, size_t lda, const void *b,
+                       size_t m, size_t n, size_t k, bool sum)
+{
+    const size_t deep = reel_cpu_deep(t), depth = t->depth(k);
+    for (size_t i = 0; i < k; i += deep)
+        for (size_t j = 0; j < n; j += REEL_PANEL)
+            t->block(c, out + j, ldc, reel_cpu_at_const(t, a, i), lda, reel_cpu_at_const(t, b, j * depth + i * REEL_PANEL), m,
+                     reel_cpu_min(REEL_PANEL, n - j), reel_cpu_min(deep, k - i), sum || i > 0);
 }
 
 /* ---- float32 ---- */
@@ -28,6 +38,13 @@ static size_t depth_f32(size_t k) { return k; }
 static void pack_f32(const reel_cpu *c, void *b, const void *x, size_t ld, size_t k, size_t n) { c->k.pack(b, x, ld, k, n); }
 
 static void pack_turned_f32(const reel_cpu *c, void *b, const void *x, size_t ld, size_t k, size_t n)
+{
+    c->k.pack_turned(b, x, ld, k, n);
+}
+
+static void pack_float_f32(const reel_cpu *c, void *b, const float *x, size_t ld, size_t k, size_t n) { c->k.pack(b, x, ld, k, n); }
+
+static void pack_turned_float_f32(const reel_cpu *c, void *b, const float *x, size_t ld, size_t k, size_t n)
 {
     c->k.pack_turned(b, x, ld, k, n);
 }
@@ -62,8 +79,8 @@ static void store_f32(const reel_cpu *c, void *y, const float *x, size_t n)
     memmove(y, x, n * sizeof *x);
 }
 
-const reel_attention_type reel_attention_f32 = {
-    .size = sizeof(float), .rows = rows_f32, .packed = packed_f32, .depth = depth_f32, .pack = pack_f32, .pack_turned = pack_turned_f32,
+const reel_cpu_type reel_cpu_f32 = {
+    .size = sizeof(float), .rows = rows_f32, .packed = packed_f32, .depth = depth_f32, .pack = pack_f32, .pack_float = pack_float_f32, .pack_turned_float = pack_turned_float_f32, .pack_turned = pack_turned_f32,
     .turn = turn_f32, .block = block_f32, .softmax = softmax_f32, .softmax_bwd = softmax_bwd_f32, .store = store_f32,
 };
 
@@ -77,6 +94,30 @@ static void pack_bf16(const reel_cpu *c, void *b, const void *x, size_t ld, size
 static void pack_turned_bf16(const reel_cpu *c, void *b, const void *x, size_t ld, size_t k, size_t n)
 {
     c->low.pack_turned_bf16(b, x, ld, k, n);
+}
+
+enum { PART = 256 };
+
+static void pack_float_bf16(const reel_cpu *c, void *b, const float *x, size_t ld, size_t k, size_t n)
+{
+    uint16_t part[PART * REEL_PANEL];
+    for (size_t i = 0; i < k; i += PART) {
+        const size_t rows = reel_cpu_min(PART, k - i);
+        for (size_t r = 0; r < rows; r++)
+            c->low.to_bf16(part + r * REEL_PANEL, x + (i + r) * ld, n);
+        c->low.pack_bf16((uint16_t *)b + i * REEL_PANEL, part, REEL_PANEL, rows, n);
+    }
+}
+
+static void pack_turned_float_bf16(const reel_cpu *c, void *b, const float *x, size_t ld, size_t k, size_t n)
+{
+    uint16_t part[REEL_PANEL * PART];
+    for (size_t i = 0; i < k; i += PART) {
+        const size_t cols = reel_cpu_min(PART, k - i);
+        for (size_t r = 0; r < n; r++)
+            c->low.to_bf16(part + r * PART, x + r * ld + i, cols);
+        c->low.pack_turned_bf16((uint16_t *)b + i * REEL_PANEL, part, PART, cols, n);
+    }
 }
 
 static void turn_bf16(const reel_cpu *c, void *y, size_t ldy, const void *x, size_t ldx, size_t rows, size_t cols)
@@ -107,7 +148,8 @@ static void softmax_bwd_bf16(const reel_cpu *c, float *s, float *dp, size_t n, f
 
 static void store_bf16(const reel_cpu *c, void *y, const float *x, size_t n) { c->low.to_bf16(y, x, n); }
 
-const reel_attention_type reel_attention_bf16 = {
-    .size = sizeof(uint16_t), .rows = rows_bf16, .packed = reel_panels_size, .depth = depth_bf16, .pack = pack_bf16, .pack_turned = pack_turned_bf16,
+const reel_cpu_type reel_cpu_bf16 = {
+    .size = sizeof(uint16_t), .rows = rows_bf16, .packed = reel_panels_size, .depth = depth_bf16, .pack = pack_bf16, .pack_float = pack_float_bf16,
+    .pack_turned_float = pack_turned_float_bf16, .pack_turned = pack_turned_bf16,
     .turn = turn_bf16, .block = block_bf16, .softmax = softmax_bf16, .softmax_bwd = softmax_bwd_bf16, .store = store_bf16,
 };
