@@ -395,16 +395,23 @@ static void test_no_memory(void **state)
 
 /* ---- what is refused, before anything is computed ---- */
 
-enum { REFUSALS = 3 };
+enum { REFUSALS = 10 };
 
 static void refused_op(int which)
 {
     float address[64];
     const reel_view f = {address, REEL_F32, 4, 4, 4}, h = {address, REEL_BF16, 4, 4, 4}, i = {address, REEL_I32, 4, 4, 4}, none = {.dtype = REEL_F32};
-    const reel_weight bf16 = {f, REEL_PACK_BF16, NULL}, other = {i, REEL_PACK_BF16, NULL};
+    const reel_weight bf16 = {f, REEL_PACK_BF16, NULL}, other = {i, REEL_PACK_BF16, NULL}, narrow = {h, REEL_PACK_BF16, NULL};
     switch (which) {
     case 0: bed->ops->linear_fwd(bed, f, none, i, &bf16, NULL, REEL_ACT_NONE, none); break;
     case 1: bed->ops->linear_fwd(bed, f, none, h, &other, NULL, REEL_ACT_NONE, none); break;
+    case 2: bed->ops->linear_fwd(bed, f, none, h, &narrow, NULL, REEL_ACT_NONE, none); break;    /* plain weights are float32 */
+    case 3: bed->ops->linear_bwd_weight(bed, f, NULL, f, h, false); break;                       /* one type for both */
+    case 4: bed->ops->linear_bwd_weight(bed, f, NULL, h, f, false); break;
+    case 5: bed->ops->linear_bwd_weight(bed, h, NULL, h, h, false); break;                       /* gradients of weights are float32 */
+    case 6: bed->ops->attention_fwd(bed, h, NULL, h, f, h, 1, 1, 1); break;                      /* one type for all */
+    case 7: bed->ops->attention_fwd(bed, f, NULL, h, h, h, 1, 1, 1); break;
+    case 8: bed->ops->attention_bwd(bed, h, h, f, h, h, address, h, h, h, 1, 1, 1); break;
     default: bed->ops->cast(bed, i, h);
     }
 }

@@ -71,11 +71,24 @@ static void share(const reel_cpu *c, const forward *f, size_t slot, size_t slots
     }
 }
 
+bool reel_attention_takes(reel_cpu *c, const char *op, const reel_view *views, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!reel_cpu_takes(c, op, views[i], views[i]))
+            return false;
+        if (views[i].dtype != views[0].dtype) {
+            reel_backend_fail(&c->base, REEL_ERR_UNSUPPORTED, "%s: the operands are of different types", op);
+            return false;
+        }
+    }
+    return true;
+}
+
 void reel_cpu_attention_fwd(reel_backend *be, reel_view o, float *lse, reel_view q, reel_view k, reel_view v, size_t batch,
                             size_t heads, float scale)
 {
     reel_cpu *c = reel_cpu_ready(be);
-    if (c == NULL || !reel_cpu_takes(c, "attention_fwd", o, q) || !reel_cpu_takes(c, "attention_fwd", k, v) || q.rows == 0)
+    if (c == NULL || !reel_attention_takes(c, "attention_fwd", (reel_view[]){o, q, k, v}, 4) || q.rows == 0)
         return;
     const forward f = {reel_cpu_type_of(q), reel_attention_shape_of(q, k, batch, heads, scale), o, q, k, v, lse};
     room sizes;

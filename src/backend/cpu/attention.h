@@ -17,4 +17,7 @@ static inline void *reel_attention_head(reel_view v, size_t b, size_t n, size_t 
     return (char *)v.dev + ((b * n + r) * v.ld + h * d) * reel_dtype_size(v.dtype);
 }
 
+/* false: the views are not all of one type, F32 or BF16; the failure is kept. */
+bool reel_attention_takes(reel_cpu *c, const char *op, const reel_view *views, size_t n);
+
 #endif

@@ -153,8 +153,7 @@ void reel_cpu_attention_bwd(reel_backend *be, reel_view dq, reel_view dk, reel_v
                             const float *lse, reel_view q, reel_view k, reel_view v, size_t batch, size_t heads, float scale)
 {
     reel_cpu *c = reel_cpu_ready(be);
-    if (c == NULL || !reel_cpu_takes(c, "attention_bwd", dq, dk) || !reel_cpu_takes(c, "attention_bwd", dv, do_) ||
-        !reel_cpu_takes(c, "attention_bwd", o, q) || !reel_cpu_takes(c, "attention_bwd", k, v) || q.rows == 0)
+    if (c == NULL || !reel_attention_takes(c, "attention_bwd", (reel_view[]){dq, dk, dv, do_, o, q, k, v}, 8) || q.rows == 0)
         return;
     const backward g = {reel_cpu_type_of(q), reel_attention_shape_of(q, k, batch, heads, scale), dq, dk, dv, do_, o, q, k, v, lse};
     room sizes;
