@@ -79,6 +79,8 @@ void cli_term_look(cli_term *term);
 int cli_columns(const char *text);                          /* of UTF-8 text on a terminal, one a code point */
 void cli_bar_draw(cli *c, const char *left, double share, const char *right);
 void cli_bar_clear(cli *c);
+/* "batch 3/20  26 clips/s  0:12 left" of an event. */
+void cli_rate(char out[128], const char *what, const reel_event *event);
 /* A line for stderr: a word of at most 8 letters, then text, wrapped on a terminal. Nothing with -q. */
 void cli_say(cli *c, const char *topic, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void cli_log(reel_log_level level, const char *topic, const char *message, void *user);

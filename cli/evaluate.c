@@ -6,8 +6,9 @@
 
 static bool on_event(const reel_event *e, void *user)
 {
-    char right[64];
-    snprintf(right, sizeof right, "batch %lld/%lld", (long long)e->step, (long long)e->steps);
+    char right[128];
+    if (e->kind == REEL_EVENT_EVAL_STEP)
+        cli_rate(right, "batch", e);
     if (e->kind == REEL_EVENT_EVAL_STEP)
         cli_bar_draw(user, "evaluate", e->steps > 0 ? (double)e->step / (double)e->steps : 0, right);
     return !cli_cancelled(NULL);
@@ -66,6 +67,8 @@ static void report_json(const reel_eval_report *r)
     cli_json_double(&j, "clip_accuracy", r->clip_accuracy);
     cli_json_double(&j, "clip_loss", r->clip_loss);
     cli_json_double(&j, "seconds", r->seconds);
+    cli_json_double(&j, "clips_per_second", r->clips_per_second);
+    cli_json_double(&j, "wait_share", r->wait_share);
     cli_json_string(&j, "output_dir", r->output_dir);
     tables_json(&j, r);
     cli_json_close(&j, '}');
@@ -112,6 +115,8 @@ static void report_lines(const reel_eval_report *r)
         printf("   top-5 %.1f %%", 100 * r->top5);
     printf("   mean class accuracy %.1f %%   loss %.3f\n", 100 * r->mean_class_accuracy, r->loss);
     printf("clips     %.1f %% of %zu   loss %.3f\n", 100 * r->clip_accuracy, r->clips, r->clip_loss);
+    if (isfinite(r->clips_per_second))
+        printf("speed     %.3g clips/s, %.0f %% of the time waiting for clips\n", r->clips_per_second, 100 * r->wait_share);
     class_lines(r);
     for (size_t i = 0; i < r->skipped && i < 3; i++)
         printf("%sskipped  %s: ", i == 0 ? "\n" : "", cli_show(shown, r->skipped_path[i])),

@@ -49,13 +49,13 @@ static void tab_line(const reel_prediction *p)
         printf("%s\t%.4f\n", cli_show(shown, p->score[0].label), (double)p->score[0].score);
 }
 
-typedef struct stream { cli *c; bool several; } stream;
+typedef struct stream { cli *c; bool several; double began; size_t clips; } stream;
 
 /* A line as soon as it is known: a long list can be followed, and is not lost when it is stopped. */
 static bool answer(const reel_prediction *p, size_t done, size_t total, void *user)
 {
     stream *s = user;
-    char right[64];
+    char right[128];
     if (s->several && !s->c->json) {
         cli_bar_clear(s->c);
         if (done <= 1)
@@ -63,7 +63,11 @@ static bool answer(const reel_prediction *p, size_t done, size_t total, void *us
         tab_line(p);
         fflush(stdout);
     }
-    snprintf(right, sizeof right, "%zu/%zu", done, total);
+    const double seconds = cli_now() - s->began;
+    s->clips += p->clips;
+    const reel_event e = { .step = (int64_t)done, .steps = (int64_t)total, .seconds_left = seconds / (double)done * (double)(total - done),
+                           .clips_per_second = (double)s->clips / seconds };
+    cli_rate(right, "file", &e);
     if (total > 1)
         cli_bar_draw(s->c, "predict", (double)done / (double)total, right);
     return !cli_cancelled(NULL) && !ferror(stdout);
@@ -116,17 +120,30 @@ static reel_status judge(cli *c, const reel_prediction_list *list, reel_error *e
     return cli_fail(err, REEL_ERR_FORMAT, "%zu of %zu files could not be read", list->failed, list->count);
 }
 
+/* How fast it went, on stderr: the results are elsewhere. */
+static void rate_line(cli *c, const reel_prediction_list *list)
+{
+    char time[32];
+    cli_duration(time, list->seconds);
+    if (list->clips > 0 && list->seconds > 0)
+        cli_say(c, "done", "%zu files, %zu clips in %s: %.3g clips/s, %.0f %% of the time waiting for clips", list->count,
+                list->clips, time, (double)list->clips / list->seconds, 100 * list->wait_share);
+}
+
 static reel_status run(cli *c, reel_error *err)
 {
     struct stat s;
-    stream state = { c, c->inputs > 1 || (stat(c->input[0], &s) == 0 && S_ISDIR(s.st_mode)) };
+    stream state = { .c = c, .several = c->inputs > 1 || (stat(c->input[0], &s) == 0 && S_ISDIR(s.st_mode)) };
     reel_prediction_list *list = NULL;
+    state.began = cli_now();
     reel_status status = reel_predict(c->ctx, c->args, c->input, c->inputs, answer, &state, &list, err);
     cli_bar_clear(c);
     if (status == REEL_OK && c->json && (list->several || list->failed == 0))
         list_json(list);
     else if (status == REEL_OK && !c->json && !list->several && list->failed == 0 && list->count == 1)
         one_lines(c, &list->item[0]);
+    if (status == REEL_OK && list->several)
+        rate_line(c, list);
     if (status == REEL_OK)
         status = judge(c, list, err);
     reel_prediction_list_close(&list);

@@ -1,6 +1,7 @@
 /* Lines and the progress bar on stderr. */
 #include "cli.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -38,6 +39,18 @@ void cli_bar_draw(cli *c, const char *left, double share, const char *right)
     else
         c->bar.text[0] = '\0';
     pthread_mutex_unlock(&c->bar.lock);
+}
+
+void cli_rate(char out[128], const char *what, const reel_event *e)
+{
+    char clock[32];
+    int n = snprintf(out, 128, "%s %lld/%lld", what, (long long)e->step, (long long)e->steps);
+    if (isfinite(e->clips_per_second) && e->clips_per_second > 0)
+        n += snprintf(out + n, 128 - (size_t)n, "  %.3g clips/s", e->clips_per_second);
+    if (!isfinite(e->seconds_left))
+        return;
+    cli_clock(clock, e->seconds_left);
+    snprintf(out + n, 128 - (size_t)n, "  %s left", clock);
 }
 
 static void clear(cli *c)

@@ -168,7 +168,7 @@ static void event_json(const reel_event *e)
 static bool on_event(const reel_event *e, void *user)
 {
     watch *w = user;
-    char right[64], shown[CLI_TEXT];
+    char right[128], shown[CLI_TEXT];
     if (w->c->json)
         event_json(e);
     switch (e->kind) {
@@ -186,7 +186,7 @@ static bool on_event(const reel_event *e, void *user)
         log_line(w, e);
         break;
     case REEL_EVENT_EVAL_STEP:
-        snprintf(right, sizeof right, "batch %lld/%lld", (long long)e->step, (long long)e->steps);
+        cli_rate(right, "batch", e);
         cli_bar_draw(w->c, "evaluate", e->steps > 0 ? (double)e->step / (double)e->steps : 0, right);
         break;
     case REEL_EVENT_EVAL:

@@ -110,6 +110,8 @@ typedef struct reel_eval_report {
     size_t skipped;
     const char *const *skipped_path, *const *skipped_reason;
     double seconds;
+    double clips_per_second;        /**< while clips were computed; NaN where that took no time */
+    double wait_share;              /**< part of that time spent waiting for clips, 0 to 1 */
 } reel_eval_report;
 
 /** `reel evaluate`. Every video is accounted for: scored, or skipped with its reason. */
@@ -135,13 +137,18 @@ typedef struct reel_prediction {
     const double *time;             /**< seconds */
     const char *sampling;           /**< "pipeline" or "guide" */
     bool repeated;                  /**< shorter than the model's frames, so that frames repeat */
+    size_t clips;                   /**< clips behind the scores */
 } reel_prediction;
 
+/** The answers. Allocated by the library; fields may be added at the end. */
 typedef struct reel_prediction_list {
     size_t count;
     const reel_prediction *item;    /**< in the order asked for; folders sorted by name */
     size_t failed;
     bool several;                   /**< a folder or more than one input was given */
+    size_t clips;                   /**< that were computed */
+    double seconds;                 /**< from the first file's opening to the last answer */
+    double wait_share;              /**< part of it spent waiting for clips to be decoded, 0 to 1 */
 } reel_prediction_list;
 
 /** Called as each answer is ready, in order. Return false to stop. */

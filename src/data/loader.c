@@ -100,6 +100,7 @@ static void *run(void *user)
 {
     reel_loader *l = user;
     const reel_loader_config *c = &l->config;
+    reel_thread_decodes(l->ctx);
     pthread_mutex_lock(&l->lock);
     for (;;) {
         while (!l->work.stop && l->failed == REEL_OK && l->next_plan < c->plans &&

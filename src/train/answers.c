@@ -109,9 +109,13 @@ void reel_prediction_list_close(reel_prediction_list **list)
     *list = NULL;
 }
 
-reel_prediction_list *reel_answers_take(reel_answers **a)
+reel_prediction_list *reel_answers_take(reel_answers **a, double seconds, double waited)
 {
     reel_prediction_list *list = &(*a)->list;
+    for (size_t i = 0; i < (*a)->n; i++)
+        list->clips += (*a)->item[i].computed;
+    list->seconds = seconds;
+    list->wait_share = seconds > 0 ? waited / seconds : 0;
     *a = NULL;
     return list;
 }
@@ -203,6 +207,7 @@ reel_status reel_answers_finish(reel_answers *a, size_t i, size_t top_k, const r
     answer *one = &a->item[i];
     reel_prediction *p = &a->shown[i];
     *out = p;
+    p->clips = one->computed;
     if (one->scored == 0 || one->not_finite) {
         p->reason = one->reason != NULL ? one->reason : "no clip could be read";
         a->list.failed++;

@@ -33,7 +33,7 @@ bool reel_answers_is_complete(const reel_answers *a, size_t i);
 /* Scores averaged over the clips, best first, at most top_k. *out is owned by the list. */
 reel_status reel_answers_finish(reel_answers *a, size_t i, size_t top_k, const reel_prediction **out, reel_error *err);
 
-/* The list; a is gone. */
-reel_prediction_list *reel_answers_take(reel_answers **a);
+/* The list, with how long it took; a is gone. */
+reel_prediction_list *reel_answers_take(reel_answers **a, double seconds, double waited);
 
 #endif

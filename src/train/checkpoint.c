@@ -165,14 +165,24 @@ static reel_status check_room(const reel_saving *s, reel_error *err)
                      s->dir, (double)need / 1e6, (double)free_bytes / 1e6);
 }
 
+static reel_status weights_save(const reel_saving *s, const char *dir, reel_error *err)
+{
+    const float *weights;
+    float *copy;
+    reel_status status = reel_run_lend(s->run, REEL_BLOCK_WEIGHTS, &weights, &copy, err);
+    if (status == REEL_OK)
+        status = reel_model_save(s->model, dir, "single_label_classification", weights, err);
+    reel_free(copy);
+    return status;
+}
+
 static reel_status fill(const reel_saving *s, const char *dir, reel_error *err)
 {
     char *best = s->state->best_step > 0 ? reel_checkpoint_path(s->dir, s->state->best_step) : NULL;
     reel_status status = REEL_OK;
-    REEL_TRY(reel_run_get(s->run, REEL_BLOCK_WEIGHTS, s->scratch, err));
-    REEL_TRY(reel_model_save(s->model, dir, "single_label_classification", s->scratch, err));
+    REEL_TRY(weights_save(s, dir, err));
     if (!s->only_model)
-        REEL_TRY(reel_moments_write(s->run, &s->model->params, s->state->updates, s->scratch, dir, err));
+        REEL_TRY(reel_moments_write(s->run, &s->model->params, s->state->updates, dir, err));
     /* a best checkpoint is one that exists, or the one being made */
     bool is_best_there = best != NULL && (s->state->best_step == s->state->step || reel_is_dir(best));
     REEL_TRY(reel_trainer_state_write(s->state, dir, is_best_there ? best : NULL, err));

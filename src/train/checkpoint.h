@@ -31,7 +31,6 @@ typedef struct reel_saving {
     const char *dir;           /* output_dir */
     const reel_model *model;
     reel_run *run;
-    float *scratch;            /* params.floats numbers of host memory */
     const reel_state *state;
     const reel_json *about;
     bool only_model;

@@ -28,7 +28,7 @@ typedef struct evaluator {
     reel_tally tally;
     reel_state skips;
     size_t *skip_video;       /* of each skip; room for all videos */
-    double began;
+    double began, judging, judged, waited;  /* judging: when the first clip was asked for; judged: seconds since then */
     int64_t steps;
 } evaluator;
 
@@ -165,8 +165,11 @@ static reel_event event_make(const evaluator *e, reel_event_kind kind, int64_t s
                         .eval_loss = NAN, .eval_accuracy = NAN, .eval_video_accuracy = NAN, .seconds = seconds,
                         .seconds_left = step > 0 ? seconds / (double)step * (double)(steps - step) : NAN,
                         .peak_memory = reel_memory_peak()};
-    if (seconds > 0)
-        event.clips_per_second = (double)e->tally.n_clips / seconds;
+    const double scoring = reel_now() - e->judging;
+    if (e->judging > 0 && scoring > 0) {
+        event.clips_per_second = (double)e->tally.n_clips / scoring;
+        event.wait_share = e->waited / scoring;
+    }
     return event;
 }
 
@@ -219,7 +222,10 @@ static reel_status judge(evaluator *e, reel_error *err)
         .clip_floats = (size_t)c->frames * (size_t)c->channels * (size_t)c->height * (size_t)c->width,
         .threads = reel_train_loaders(e->ctx, e->o->dataloader_num_workers, e->data->is_packed), .ahead = 2,
         .autorotate = e->o->autorotate, .skip_truncated = true};
+    e->judging = reel_now();
     reel_status status = reel_score_clips(e->ctx, &s, err);
+    e->waited = s.waited;
+    e->judged = reel_now() - e->judging;
     if (status == REEL_OK && e->tally.n_clips == 0)
         status = reel_fail(err, REEL_ERR_FORMAT, "none of the %zu videos of %s could be read; the first is %s: %s",
                            e->samples.videos, e->split, e->skips.n_skips > 0 ? e->skips.skip[0].video : "?",
@@ -281,7 +287,9 @@ reel_status reel_evaluate(reel_context *ctx, const reel_args *args, reel_event_f
                                  .skips = &e.skips,
                                  .split = e.split,
                                  .protocol = protocol,
-                                 .seconds = reel_now() - e.began};
+                                 .seconds = reel_now() - e.began,
+                                 .scoring = e.judged,
+                                 .waited = e.waited};
     REEL_TRY(reel_report_make(&source, &report, err));
     if (*e.o->output_dir != '\0')
         REEL_TRY(reel_report_write(&source, report, e.o->output_dir, err));

@@ -8,7 +8,7 @@
 #include "train/score.h"
 #include "train/trainer.h"
 
-typedef struct evaluating { reel_trainer *t; reel_tally tally; double loss; size_t batches; } evaluating;
+typedef struct evaluating { reel_trainer *t; reel_tally tally; double loss, began; size_t batches; } evaluating;
 
 /* The loss that training has (smoothed if it is), of one clip: the mean over clips is what Trainer logs. */
 static reel_status scored(const reel_plan *plan, const float *logits, void *user, reel_error *err)
@@ -38,6 +38,7 @@ static bool batch_done(size_t batch, size_t batches, void *user)
     reel_event event = reel_event_make(e->t, REEL_EVENT_EVAL_STEP);
     event.step = (int64_t)batch;
     event.steps = (int64_t)batches;
+    event.clips_per_second = (double)e->tally.n_clips / (reel_now() - e->began);
     e->batches = batches;
     reel_trainer_tell(e->t, &event);
     return !e->t->stop;
@@ -92,9 +93,9 @@ static reel_status evaluation_end(reel_trainer *t, const reel_evaluation *e, ree
 
 reel_status reel_trainer_evaluate(reel_trainer *t, reel_error *err)
 {
-    evaluating e = {.t = t};
-    reel_status status = REEL_OK;
     double began = reel_now();
+    evaluating e = {.t = t, .began = began};
+    reel_status status = REEL_OK;
     reel_tally_totals totals;
     reel_scoring s = {.run = t->run,
                       .run_batch = (size_t)t->o->per_device_train_batch_size,

@@ -54,10 +54,12 @@ static reel_status table_make(moments_table *t, const reel_params *params, const
     return REEL_OK;
 }
 
-/* Names in byte order put all of exp_avg before exp_avg_sq, so each block is fetched once. */
-static reel_status data_write(reel_st_writer *w, const moments_table *t, reel_run *run, float *scratch, reel_error *err)
+/* Names in byte order put all of exp_avg before exp_avg_sq, so each block is lent once. */
+static reel_status data_write(reel_st_writer *w, const moments_table *t, reel_run *run, reel_error *err)
 {
     int held = -1;
+    const float *numbers = NULL;
+    float *copy = NULL;
     reel_status status = REEL_OK;
     for (size_t i = 0; i < t->n && status == REEL_OK; i++) {
         size_t e = t->order[i];
@@ -66,17 +68,19 @@ static reel_status data_write(reel_st_writer *w, const moments_table *t, reel_ru
             continue;
         }
         int block = strncmp(t->entry[e].name, prefixes[1], strlen(prefixes[1])) == 0;
-        if (block != held)
-            status = reel_run_get(run, blocks[block], scratch, err);
+        if (block != held) {
+            reel_free(copy);
+            status = reel_run_lend(run, blocks[block], &numbers, &copy, err);
+        }
         held = block;
         if (status == REEL_OK)
-            status = reel_out_write(&w->out, scratch + t->param[e]->offset, t->param[e]->count * sizeof *scratch, err);
+            status = reel_out_write(&w->out, numbers + t->param[e]->offset, t->param[e]->count * sizeof *numbers, err);
     }
+    reel_free(copy);
     return status;
 }
 
-reel_status reel_moments_write(reel_run *run, const reel_params *params, int64_t step, float *scratch, const char *dir,
-                               reel_error *err)
+reel_status reel_moments_write(reel_run *run, const reel_params *params, int64_t step, const char *dir, reel_error *err)
 {
     moments_table t = {0};
     reel_st_writer w = {0};
@@ -88,7 +92,7 @@ reel_status reel_moments_write(reel_run *run, const reel_params *params, int64_t
     REEL_TRY(table_make(&t, params, &step, err));
     REEL_TRY(reel_st_write_begin(&w, path, t.entry, t.n, NULL, 0, t.order, err));
     begun = true;
-    REEL_TRY(data_write(&w, &t, run, scratch, err));
+    REEL_TRY(data_write(&w, &t, run, err));
     status = reel_st_write_commit(&w, err);
     begun = false;
 done:
@@ -99,9 +103,10 @@ done:
     return status;
 }
 
-static reel_status tensor_read(const reel_st *st, const reel_param *p, int block, const char *path, float *scratch,
+static reel_status tensor_read(reel_run *run, const reel_st *st, const reel_params *params, size_t i, int block, const char *path,
                                reel_error *err)
 {
+    const reel_param *p = &params->param[i];
     char have[128], want[128];
     char *name = reel_format("%s%s", prefixes[block], p->name);
     if (name == NULL)
@@ -116,13 +121,12 @@ static reel_status tensor_read(const reel_st *st, const reel_param *p, int block
         status = reel_fail(err, REEL_ERR_MISMATCH, "%s: %s is %s %s, the model wants F32 %s", path, name,
                            reel_dtype_name(t->dtype), have, want);
     } else
-        memcpy(scratch + p->offset, t->data, p->count * sizeof *scratch);
+        status = reel_run_set_param(run, blocks[block], i, t->data, err);
     reel_free(name);
     return status;
 }
 
-reel_status reel_moments_read(reel_run *run, const reel_params *params, int64_t *step, float *scratch, const char *dir,
-                              reel_error *err)
+reel_status reel_moments_read(reel_run *run, const reel_params *params, int64_t *step, const char *dir, reel_error *err)
 {
     reel_st st = {0};
     reel_status status = REEL_OK;
@@ -145,13 +149,10 @@ reel_status reel_moments_read(reel_run *run, const reel_params *params, int64_t 
         goto done;
     }
     memcpy(step, t->data, sizeof *step);
-    for (int b = 0; b < 2; b++) {
-        memset(scratch, 0, params->floats * sizeof *scratch);
+    for (int b = 0; b < 2; b++)
         for (size_t i = 0; i < params->n; i++)
             if (params->param[i].name != NULL)
-                REEL_TRY(tensor_read(&st, &params->param[i], b, path, scratch, err));
-        REEL_TRY(reel_run_set(run, blocks[b], scratch, err));
-    }
+                REEL_TRY(tensor_read(run, &st, params, i, b, path, err));
 done:
     if (opened)
         reel_st_close(&st);

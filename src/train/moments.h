@@ -6,10 +6,7 @@
 
 #define REEL_MOMENTS_NAME "optimizer.safetensors"
 
-/* scratch: params->floats numbers of host memory, overwritten. One block at a time passes through it. */
-reel_status reel_moments_write(reel_run *run, const reel_params *params, int64_t step, float *scratch, const char *dir,
-                               reel_error *err);
-reel_status reel_moments_read(reel_run *run, const reel_params *params, int64_t *step, float *scratch, const char *dir,
-                              reel_error *err);
+reel_status reel_moments_write(reel_run *run, const reel_params *params, int64_t step, const char *dir, reel_error *err);
+reel_status reel_moments_read(reel_run *run, const reel_params *params, int64_t *step, const char *dir, reel_error *err);
 
 #endif

@@ -43,7 +43,7 @@ reel_status reel_trainer_save(reel_trainer *t, reel_error *err)
 {
     double began = reel_now();
     char *path = NULL;
-    reel_saving s = {.dir = t->dir, .model = t->model, .run = t->run, .scratch = t->model->weights, .state = &t->state,
+    reel_saving s = {.dir = t->dir, .model = t->model, .run = t->run, .state = &t->state,
                      .about = t->about, .only_model = t->o->save_only_model && !t->saves_all, .limit = t->o->save_total_limit,
                      .resumed_from = t->resumed_from};
     reel_status status = reel_checkpoint_save(&s, &path, err);

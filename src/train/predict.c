@@ -1,10 +1,12 @@
-/* reel_predict: files to labels. The next clip is decoded while this one is computed. */
+/* reel_predict: files to labels. The next clips are decoded while these are computed. */
 #include <math.h>
 #include <string.h>
 
 #include "args/args.h"
 #include "args/jobs.h"
+#include "base/cpu.h"
 #include "base/mem.h"
+#include "data/parallel.h"
 #include "models/run.h"
 #include "models/wanted.h"
 #include "train/ahead.h"
@@ -28,7 +30,9 @@ typedef struct predictor {
     size_t told_cut;      /* 1 + the input last seen: that it is truncated is told once, though it has several clips */
     reel_squash squash;
     size_t clip_floats, batch;
-    float *pixels, *logits;     /* one batch */
+    reel_ahead *ahead;
+    double began;
+    float *pixels, *logits;     /* one batch; pixels NULL where it is one clip, which needs no copy */
     size_t *owner, filled;      /* which input each clip of it belongs to */
     reel_answers *answers;
     size_t delivered;
@@ -47,6 +51,33 @@ static reel_status items_make(predictor *p, reel_error *err)
             p->place[p->items++] = i;
         }
     return REEL_OK;
+}
+
+/* Decoding begins here, before the weights are brought into their layout. */
+static reel_status batch_open(predictor *p, reel_error *err)
+{
+    const reel_config *c = &p->model->config;
+    const reel_ahead_config config = {.item = p->item, .items = p->items, .guide = p->guide, .transform = &p->transform,
+        .seconds = p->o->clip_duration > 0 ? p->o->clip_duration : c->frames * p->o->sample_rate / p->o->fps,
+        .frames = c->frames, .clip_floats = p->clip_floats, .autorotate = p->o->autorotate, .batch = p->batch,
+        .threads = reel_loader_threads(p->ctx, p->o->dataloader_num_workers)};
+    const size_t batch = p->batch > 1 ? p->batch : 0;
+    size_t floats, bytes, ahead;
+    reel_status status = REEL_OK;
+    if (!reel_mul(&floats, batch, p->clip_floats) || !reel_mul(&bytes, floats, sizeof(float)) ||
+        !reel_ahead_bytes(&config, &ahead) || !reel_add(&bytes, bytes, ahead))
+        return reel_fail_nomem(err, "a batch");
+    REEL_TRY(reel_memory_check(p->ctx, bytes, "a batch of clips", "A smaller --batch_size needs less.", err));
+    p->logits = reel_calloc(p->batch * (size_t)c->labels, sizeof *p->logits);
+    p->owner = reel_calloc(p->batch, sizeof *p->owner);
+    if (batch > 0)
+        p->pixels = reel_alloc_aligned(floats, sizeof(float));
+    if (p->logits == NULL || p->owner == NULL || (batch > 0 && p->pixels == NULL))
+        return reel_fail_nomem(err, "a batch");
+    p->began = reel_now();
+    status = reel_ahead_open(p->ctx, &config, &p->ahead, err);
+done:
+    return status;
 }
 
 /* Model first: what is wrong with it concerns every input. */
@@ -73,20 +104,8 @@ static reel_status predictor_open(predictor *p, const char *const *input, size_t
                                     .width = c->width,
                                     .kernels = &p->kernels};
     REEL_TRY(reel_answers_open(p->model, &p->inputs, p->guide ? "guide" : "pipeline", &p->answers, err));
-    size_t floats, bytes;
-    if (!reel_mul(&floats, p->batch, p->clip_floats) || !reel_mul(&bytes, 2 * floats, sizeof(float)))
-        status = reel_fail_nomem(err, "a batch");
-    else
-        status = reel_memory_check(p->ctx, bytes, "a batch of clips", "A smaller --batch_size needs less.", err);
-    if (status != REEL_OK)
-        goto done;
-    p->pixels = reel_alloc_aligned(floats, sizeof(float));
-    p->logits = reel_calloc(p->batch * (size_t)c->labels, sizeof *p->logits);
-    p->owner = reel_calloc(p->batch, sizeof *p->owner);
-    if (p->pixels == NULL || p->logits == NULL || p->owner == NULL)
-        status = reel_fail_nomem(err, "a batch");
-    else
-        status = reel_run_open_as(p->model, p->batch, p->precision, &p->run, err);
+    REEL_TRY(batch_open(p, err));
+    status = reel_run_open_as(p->model, p->batch, p->precision, &p->run, err);
 done:
     reel_load_report_free(&report);
     return status;
@@ -94,6 +113,7 @@ done:
 
 static void predictor_close(predictor *p)
 {
+    reel_ahead_close(&p->ahead);
     reel_run_close(&p->run);
     reel_answers_close(&p->answers);
     reel_inputs_free(&p->inputs);
@@ -124,16 +144,16 @@ done:
 
 /* Clips [at, at + n) of the batch. A model that gives no finite score for one clip of several must not spoil the
  * others. */
-static reel_status compute(predictor *p, size_t at, size_t n, reel_error *err)
+static reel_status compute(predictor *p, const float *pixels, size_t at, size_t n, reel_error *err)
 {
     reel_error why;
     size_t K = (size_t)p->model->config.labels;
     float *logits = p->logits + at * K;
-    reel_status status = reel_run_forward(p->run, p->pixels + at * p->clip_floats, n, logits, NULL, &why);
+    reel_status status = reel_run_forward(p->run, pixels + at * p->clip_floats, n, logits, NULL, &why);
     if (status == REEL_ERR_NUMERIC && n > 1) {
         status = REEL_OK;
         for (size_t i = 0; i < n && status == REEL_OK; i++)
-            status = compute(p, at + i, 1, err);
+            status = compute(p, pixels, at + i, 1, err);
         return status;
     }
     if (status == REEL_ERR_NUMERIC)
@@ -149,9 +169,9 @@ static reel_status compute(predictor *p, size_t at, size_t n, reel_error *err)
     return status;
 }
 
-static reel_status flush(predictor *p, reel_error *err)
+static reel_status flush(predictor *p, const float *pixels, reel_error *err)
 {
-    reel_status status = p->filled > 0 ? compute(p, 0, p->filled, err) : REEL_OK;
+    reel_status status = p->filled > 0 ? compute(p, pixels, 0, p->filled, err) : REEL_OK;
     p->filled = 0;
     return status == REEL_OK ? deliver(p, err) : status;
 }
@@ -173,13 +193,14 @@ static reel_status clip_take(predictor *p, const reel_ahead_clip *clip, reel_err
                      "%s has fewer frames than the %d that the model takes: frames repeat", path,
                      p->model->config.frames);
         p->told_repeats = p->told_repeats || clip->trace.repeated;
-        memcpy(p->pixels + p->filled * p->clip_floats, clip->pixels, p->clip_floats * sizeof(float));
+        if (p->pixels != NULL)
+            memcpy(p->pixels + p->filled * p->clip_floats, clip->pixels, p->clip_floats * sizeof(float));
         p->owner[p->filled++] = input;
     }
     if (clip->last)
         reel_answers_last(p->answers, input);
     if (p->filled == p->batch)
-        REEL_TRY(flush(p, err));
+        REEL_TRY(flush(p, p->pixels != NULL ? p->pixels : clip->pixels, err));
     status = deliver(p, err);
 done:
     return status;
@@ -188,23 +209,16 @@ done:
 static reel_status predict_all(predictor *p, reel_error *err)
 {
     reel_status status = REEL_OK;
-    reel_ahead *ahead = NULL;
     reel_ahead_clip *clip;
-    const reel_config *c = &p->model->config;
-    reel_ahead_config config = {.item = p->item, .items = p->items, .guide = p->guide, .transform = &p->transform,
-        .seconds = p->o->clip_duration > 0 ? p->o->clip_duration : c->frames * p->o->sample_rate / p->o->fps,
-        .frames = c->frames, .clip_floats = p->clip_floats, .autorotate = p->o->autorotate, .slots = 2};
-    REEL_TRY(reel_ahead_open(p->ctx, &config, &ahead, err));
     REEL_TRY(deliver(p, err));
     for (;;) {
-        REEL_TRY(reel_ahead_next(ahead, &clip, err));
+        REEL_TRY(reel_ahead_next(p->ahead, &clip, err));
         if (clip == NULL)
             break;
         REEL_TRY(clip_take(p, clip, err));
     }
-    status = flush(p, err);
+    status = flush(p, p->pixels, err);
 done:
-    reel_ahead_close(&ahead);
     return status;
 }
 
@@ -221,7 +235,7 @@ reel_status reel_predict(reel_context *ctx, const reel_args *args, const char *c
     REEL_TRY(reel_args_check(args, err));
     REEL_TRY(predictor_open(&p, input, n, err));
     REEL_TRY(predict_all(&p, err));
-    *out = reel_answers_take(&p.answers);
+    *out = reel_answers_take(&p.answers, reel_now() - p.began, reel_ahead_waited(p.ahead));
 done:
     predictor_close(&p);
     return status;

@@ -98,7 +98,9 @@ reel_status reel_report_make(const reel_report_source *s, reel_eval_report **out
                                   .skipped = s->skips->n_skips,
                                   .skipped_path = r->path,
                                   .skipped_reason = r->reason,
-                                  .seconds = s->seconds};
+                                  .seconds = s->seconds,
+                                  .clips_per_second = s->scoring > 0 ? (double)s->tally->n_clips / s->scoring : NAN,
+                                  .wait_share = s->scoring > 0 ? s->waited / s->scoring : 0};
     *out = &r->shown;
     r = NULL;
 done:

@@ -19,6 +19,7 @@ typedef struct reel_report_source {
     const reel_state *skips;       /* its list of videos that could not be read */
     const char *split, *protocol;
     double seconds;
+    double scoring, waited;        /* seconds: of it while clips were computed, of that waiting for clips */
 } reel_report_source;
 
 reel_status reel_report_make(const reel_report_source *s, reel_eval_report **out, reel_error *err);

@@ -36,30 +36,42 @@ static reel_json *train_metrics(const reel_trainer *t, double seconds)
     return NULL;
 }
 
+/* The weights of the result. */
+typedef struct final_weights { const float *numbers; float *copy; } final_weights;
+
+static reel_status last_weights(reel_trainer *t, final_weights *w, reel_error *err)
+{
+    return reel_run_lend(t->run, REEL_BLOCK_WEIGHTS, &w->numbers, &w->copy, err);
+}
+
 /* Best weights, all tensors: read back from the checkpoint, whose hashes are checked. */
-static reel_status best_restore(reel_trainer *t, char **path, reel_error *err)
+static reel_status best_restore(reel_trainer *t, char **path, final_weights *w, reel_error *err)
 {
     *path = NULL;
     if (!t->keeps_best || t->state.best_step <= 0)
-        return reel_run_get(t->run, REEL_BLOCK_WEIGHTS, t->model->weights, err);
+        return last_weights(t, w, err);
     *path = reel_checkpoint_path(t->dir, t->state.best_step);
     if (*path == NULL)
         return reel_fail_nomem(err, t->dir);
     if (t->state.best_step == t->state.step)
-        return reel_run_get(t->run, REEL_BLOCK_WEIGHTS, t->model->weights, err);
+        return last_weights(t, w, err);
     reel_error why;
     reel_status status = reel_manifest_check(*path, true, NULL, &why);
+    w->copy = status == REEL_OK ? reel_calloc(t->model->params.floats, sizeof *w->copy) : NULL;
     if (status == REEL_OK)
-        status = reel_model_reload(t->model, *path, t->model->weights, &why);
-    if (status == REEL_OK)
+        status = w->copy != NULL ? reel_model_reload(t->model, *path, w->copy, &why) : reel_fail_nomem(&why, *path);
+    if (status == REEL_OK) {
+        w->numbers = w->copy;
         return REEL_OK;
+    }
     /* removed or damaged meanwhile: hours of work are not thrown away for that */
     reel_log(t->ctx, REEL_LOG_WARNING, "warning", "%s; the best model is lost, and the result is the last one",
              why.message);
+    reel_free(w->copy);
     reel_free(*path);
     *path = NULL;
     t->state.best_step = 0;
-    return reel_run_get(t->run, REEL_BLOCK_WEIGHTS, t->model->weights, err);
+    return last_weights(t, w, err);
 }
 
 /* The evaluation of the model that the folder gets. */
@@ -120,6 +132,7 @@ reel_status reel_trainer_finish(reel_trainer *t, reel_error *err)
     reel_status status = REEL_OK;
     double seconds = reel_now() - t->began;
     char *best = NULL;
+    final_weights weights = {0};
     reel_json *train = train_metrics(t, seconds), *entry = train != NULL ? reel_json_copy(train) : NULL;
     REEL_TRY(reel_state_log(&t->state, entry, err));
     bool ok = reel_json_set_double(train, "epoch", t->state.epoch);
@@ -127,8 +140,8 @@ reel_status reel_trainer_finish(reel_trainer *t, reel_error *err)
         status = reel_fail_nomem(err, t->dir);
         goto done;
     }
-    REEL_TRY(best_restore(t, &best, err));
-    REEL_TRY(reel_model_save(t->model, t->dir, "single_label_classification", t->model->weights, err));
+    REEL_TRY(best_restore(t, &best, &weights, err));
+    REEL_TRY(reel_model_save(t->model, t->dir, "single_label_classification", weights.numbers, err));
     REEL_TRY(metrics_write(t, train, err));
     REEL_TRY(reel_skips_write(&t->state, t->dir, err));
     REEL_TRY(last_retention(t, err));
@@ -148,6 +161,7 @@ reel_status reel_trainer_finish(reel_trainer *t, reel_error *err)
 done:
     reel_json_free(train);
     reel_free(best);
+    reel_free(weights.copy);
     return status;
 }
 

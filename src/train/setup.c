@@ -279,10 +279,11 @@ static reel_status run_open(reel_trainer *t, reel_error *err)
     reel_status status = REEL_OK;
     const reel_run_settings settings = reel_train_settings(t, t->o->per_device_train_batch_size);
     REEL_TRY(reel_run_open_with(t->model, &settings, NULL, &t->run, err));
+    reel_model_drop_weights(t->model);
     if (t->resume_path == NULL)
         return REEL_OK;
     int64_t updates;
-    REEL_TRY(reel_moments_read(t->run, &t->model->params, &updates, t->model->weights, t->resume_path, err));
+    REEL_TRY(reel_moments_read(t->run, &t->model->params, &updates, t->resume_path, err));
     if (updates != t->state.updates) {
         status = reel_fail(err, REEL_ERR_FORMAT,
                            "%s: " REEL_MOMENTS_NAME " and " REEL_STATE_NAME " are of different steps; the checkpoint "

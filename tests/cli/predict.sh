@@ -43,11 +43,40 @@ check "predict: its header" [ "$(head -n 1 "$T/out")" = "$(printf 'file\tlabel\t
 run predict $M "$clip" --sampling guide --json
 json_is "predict --sampling guide" 'len(v) == 3'
 
+
+# Many files: the same answers in the same order however many threads decode, broken ones in their places.
+mkdir "$T/many"
+i=10
+for f in "$T"/data/*/*/*; do
+    i=$((i + 1))
+    cp "$f" "$T/many/$i.avi"
+done
+for b in 13 20 27; do head -c 3000 "$T/many/$b.avi" | head -c 40 >"$T/many/$b.cut" && mv "$T/many/$b.cut" "$T/many/$b.avi"; done
+for how in "" "--sampling guide --clip_duration 0.2"; do
+    run predict $M "$T/many" $how --dataloader_num_workers 1
+    check "many files ($how): exit 1 for the broken ones" [ $code -eq 1 ]
+    check "many files ($how): a line each, and the header" lines $(($(ls "$T/many" | wc -l) + 1))
+    check "many files ($how): broken ones have a reason" [ "$(grep -c "^[^	]*		..*" "$T/out")" -eq 3 ]
+    check "many files ($how): sorted" [ "$(tail -n +2 "$T/out" | cut -f 1)" = "$(tail -n +2 "$T/out" | cut -f 1 | sort)" ]
+    check "many files ($how): how fast, on stderr" said '^done .* clips/s.* waiting for clips'
+    cp "$T/out" "$T/alone"
+    for w in 2 3 9; do
+        run predict $M "$T/many" $how --dataloader_num_workers $w
+        check "many files ($how): $w threads, the same" cmp -s "$T/out" "$T/alone"
+    done
+    run predict $M "$T/many" $how --batch_size 4 --dataloader_num_workers 3
+    check "many files ($how): in batches, the same labels" cmp -s "$T/out" "$T/alone"
+done
+run predict $M "$T/many" -q
+check "many files: -q says nothing but the failure" [ "$(wc -l <"$T/err")" -eq 1 ]
+
 run evaluate --model "$T/fit" --data "$T/data"
 check "evaluate: works" worked
+check "evaluate: how fast" printed '^speed .* clips/s'
 check "evaluate: accuracy" printed '^accuracy  *[0-9.]* %'
 run evaluate --model "$T/fit" --data "$T/data" --json
 json_is "evaluate --json: every video is accounted for" 'v["scored"] + len(v["skipped"]) == v["videos"] == 4 and sum(map(sum, v["confusion"])) == v["scored"]'
+json_is "evaluate --json: clips a second, share of waiting" 'v["clips_per_second"] > 0 and 0 <= v["wait_share"] <= 1'
 run evaluate --model "$T/fit" --data "$T/data" --output_dir "$T/report"
 check "evaluate --output_dir: a report" [ -s "$T/report/report.json" ]
 check "evaluate --output_dir: it is told" printed '^wrote'
