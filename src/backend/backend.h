@@ -62,6 +62,8 @@ typedef struct reel_backend_ops {
     void (*mem_free)(reel_backend *be, void *dev);
     void (*upload)(reel_backend *be, void *dev, const void *host, size_t bytes);
     void (*download)(reel_backend *be, void *host, const void *dev, size_t bytes);
+    /* Where the host may read device memory in place (after sync, until the next operation): its address, else NULL. */
+    const void *(*host_view)(reel_backend *be, const void *dev);
     void (*copy)(reel_backend *be, void *to, const void *from, size_t bytes);
     void (*zero)(reel_backend *be, void *dev, size_t bytes);
 

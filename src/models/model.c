@@ -23,6 +23,12 @@ void reel_model_close(reel_model **model)
     *model = NULL;
 }
 
+void reel_model_drop_weights(reel_model *model)
+{
+    reel_free(model->weights);
+    model->weights = NULL;
+}
+
 const void *reel_model_numbers(const reel_model *model, size_t i, reel_dtype *type)
 {
     const reel_param *p = &model->params.param[i];

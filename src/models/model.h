@@ -71,6 +71,9 @@ reel_status reel_model_reload(reel_model *model, const char *dir, float *weights
 /* Where the numbers of parameter i lie, and their type; NULL for a hole, which is zeros. */
 const void *reel_model_numbers(const reel_model *model, size_t i, reel_dtype *type);
 
+/* Gives the memory of the weights back: a training run has them, and they are saved from there. */
+void reel_model_drop_weights(reel_model *model);
+
 /* "VideoMAE, 86.2 M parameters, 16 frames of 224x224" */
 void reel_model_describe(const reel_model *model, char *out, size_t size);
 

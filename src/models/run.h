@@ -61,5 +61,10 @@ reel_status reel_run_adamw(reel_run *run, const reel_adamw_options *o, reel_erro
 typedef enum reel_run_block { REEL_BLOCK_WEIGHTS, REEL_BLOCK_GRADS, REEL_BLOCK_EXP_AVG, REEL_BLOCK_EXP_AVG_SQ } reel_run_block;
 reel_status reel_run_get(reel_run *run, reel_run_block block, float *host, reel_error *err);
 reel_status reel_run_set(reel_run *run, reel_run_block block, const float *host, reel_error *err);
+/* A block of a training run to be read: where it lies if the host can read it there, else in *copy, which the caller frees (it may
+ * be NULL). Valid until the run is used again. */
+reel_status reel_run_lend(reel_run *run, reel_run_block block, const float **out, float **copy, reel_error *err);
+/* Parameter i of a block of a training run, from its count numbers. */
+reel_status reel_run_set_param(reel_run *run, reel_run_block block, size_t i, const void *numbers, reel_error *err);
 
 #endif

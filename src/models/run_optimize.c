@@ -1,6 +1,7 @@
 /* What is done over blocks: gradient norm, AdamW, blocks to and from the host. */
 #include <math.h>
 
+#include "base/mem.h"
 #include "models/run_state.h"
 
 static bool takes_part(const reel_param *p)
@@ -95,5 +96,37 @@ reel_status reel_run_set(reel_run *run, reel_run_block block, const float *host,
     if (block == REEL_BLOCK_WEIGHTS)
         return reel_run_load(run, host, err);
     run->be->ops->upload(run->be, run->block[block], host, run->model->params.floats * sizeof *host);
+    return run->be->ops->sync(run->be, err);
+}
+
+reel_status reel_run_lend(reel_run *run, reel_run_block block, const float **out, float **copy, reel_error *err)
+{
+    reel_status status;
+    *copy = NULL;
+    *out = NULL;
+    REEL_TRY(check_block(run, block, err));
+    REEL_TRY(run->be->ops->sync(run->be, err));
+    *out = run->be->ops->host_view(run->be, run->block[block]);
+    if (*out != NULL)
+        return REEL_OK;
+    *copy = reel_alloc_aligned(run->model->params.floats, sizeof **copy);
+    status = *copy != NULL ? reel_run_get(run, block, *copy, err) : reel_fail_nomem(err, "a copy of the weights");
+    if (status == REEL_OK) {
+        *out = *copy;
+        return REEL_OK;
+    }
+    reel_free(*copy);
+    *copy = NULL;
+done:
+    return status;
+}
+
+reel_status reel_run_set_param(reel_run *run, reel_run_block block, size_t i, const void *numbers, reel_error *err)
+{
+    const reel_param *p = &run->model->params.param[i];
+    reel_status status = check_block(run, block, err);
+    if (status != REEL_OK)
+        return status;
+    run->be->ops->upload(run->be, run->block[block] + p->offset, numbers, p->count * sizeof(float));
     return run->be->ops->sync(run->be, err);
 }

@@ -13,6 +13,7 @@ static reel_status mem_alloc(reel_backend *be, size_t bytes, void **dev, reel_er
 static void mem_free(reel_backend *be, void *dev) { (void)be; (void)dev; }
 static void upload(reel_backend *be, void *dev, const void *host, size_t n) { (void)be; (void)dev; (void)host; (void)n; }
 static void download(reel_backend *be, void *host, const void *dev, size_t n) { (void)be; (void)dev; (void)host; (void)n; }
+static const void *host_view(reel_backend *be, const void *dev) { (void)be; (void)dev; return NULL; }
 static void copy(reel_backend *be, void *to, const void *from, size_t n) { (void)be; (void)to; (void)from; (void)n; }
 static void zero(reel_backend *be, void *dev, size_t n) { (void)be; (void)dev; (void)n; }
 
@@ -94,7 +95,7 @@ static void adamw(reel_backend *be, float *p, float *m, float *v, const float *g
 
 static const reel_backend_ops ops = {
     .name = "measure", .close = close_, .sync = sync_, .mem_alloc = mem_alloc, .mem_free = mem_free, .upload = upload,
-    .download = download, .copy = copy, .zero = zero, .linear_fwd = linear_fwd, .linear_bwd_input = linear_bwd_input,
+    .download = download, .host_view = host_view, .copy = copy, .zero = zero, .linear_fwd = linear_fwd, .linear_bwd_input = linear_bwd_input,
     .linear_bwd_weight = linear_bwd_weight, .attention_fwd = attention_fwd, .attention_bwd = attention_bwd,
     .layernorm_fwd = layernorm_fwd, .layernorm_bwd = layernorm_bwd, .act_fwd = act_fwd, .act_bwd = act_bwd, .add = add,
     .add_table = add_table, .patch_gather = patch_gather, .rows_mean = two_views, .rows_mean_bwd = two_views,

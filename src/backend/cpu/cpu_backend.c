@@ -46,6 +46,12 @@ static void cpu_download(reel_backend *be, void *host, const void *dev, size_t b
         memcpy(host, dev, bytes);
 }
 
+static const void *cpu_host_view(reel_backend *be, const void *dev)
+{
+    (void)be;
+    return dev;
+}
+
 static void cpu_copy(reel_backend *be, void *to, const void *from, size_t bytes)
 {
     if (reel_cpu_running(be) != NULL && bytes > 0)
@@ -93,6 +99,7 @@ static const reel_backend_ops cpu_ops = {
     .mem_free = cpu_mem_free,
     .upload = cpu_upload,
     .download = cpu_download,
+    .host_view = cpu_host_view,
     .copy = cpu_copy,
     .zero = cpu_zero,
     .weight_load = reel_cpu_weight_load,

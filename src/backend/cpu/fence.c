@@ -97,6 +97,14 @@ static void fence_mem_free(reel_backend *be, void *dev)
 
 static void fence_upload(reel_backend *be, void *dev, const void *host, size_t bytes) { FENCED(upload, dev, host, bytes); }
 static void fence_download(reel_backend *be, void *host, const void *dev, size_t bytes) { FENCED(download, host, dev, bytes); }
+/* As a device with memory of its own. */
+static const void *fence_host_view(reel_backend *be, const void *dev)
+{
+    (void)be;
+    (void)dev;
+    return NULL;
+}
+
 static void fence_copy(reel_backend *be, void *to, const void *from, size_t bytes) { FENCED(copy, to, from, bytes); }
 static void fence_zero(reel_backend *be, void *dev, size_t bytes) { FENCED(zero, dev, bytes); }
 static void fence_weight_load(reel_backend *be, reel_weight *w, const void *numbers, reel_dtype type)
@@ -192,6 +200,7 @@ static const reel_backend_ops fence_ops = {
     .mem_free = fence_mem_free,
     .upload = fence_upload,
     .download = fence_download,
+    .host_view = fence_host_view,
     .copy = fence_copy,
     .zero = fence_zero,
     .weight_load = fence_weight_load,
