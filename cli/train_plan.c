@@ -7,7 +7,7 @@ static void plan_json(const reel_train_plan *p)
 {
     const struct { const char *key; uint64_t bytes; } memory[] = {
         { "weights", p->weights }, { "packed", p->packed }, { "gradients", p->gradients }, { "moments", p->moments },
-        { "activations", p->activations }, { "clips", p->clips }, { "host", p->host }, { "loader", p->loader },
+        { "activations", p->activations }, { "clips", p->clips }, { "loader", p->loader },
         { "total", p->total }, { "room", p->room },
     };
     cli_json j = { .out = stdout };
@@ -72,7 +72,6 @@ static void plan_lines(const reel_train_plan *p)
     snprintf(note, sizeof note, "%zu clip%s at a time", p->chunk, p->chunk == 1 ? "" : "s");
     row("activations", p->activations, note);
     row("pixels, logits", p->clips, "");
-    row("the model as read", p->host, "and for checkpoints");
     row("clips in flight", p->loader, "from the loader");
     cli_size(size, (double)p->room);
     snprintf(note, sizeof note, "of %s", size);

@@ -75,7 +75,6 @@ typedef struct reel_train_plan {
     uint64_t packed;                /**< their copies in the products' own layout */
     uint64_t gradients, moments, activations;
     uint64_t clips;                 /**< pixels, logits and hidden states of a chunk */
-    uint64_t host;                  /**< the model as it was read; used to write checkpoints */
     uint64_t loader;                /**< decoded clips in flight */
     uint64_t total, room;           /**< of memory: needed, and what may be used */
     uint64_t checkpoint;            /**< one checkpoint on the disk */

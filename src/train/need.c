@@ -29,13 +29,13 @@ static reel_status need_of(const reel_trainer *t, const reel_run_settings *setti
 {
     const int64_t batch = t->o->per_device_eval_batch_size;
     size_t total = 0;
-    *out = (reel_need){.host = (uint64_t)t->model->params.floats * sizeof(float)};
+    *out = (reel_need){0};
     reel_status status = reel_run_plan(t->model, settings, &out->run, err);
     if (status == REEL_OK)
         status = loader_need(t, group, group == t->group ? batch : group, &out->loader, err);
     if (status != REEL_OK)
         return status;
-    if (!reel_add(&total, (size_t)out->run.total, (size_t)out->host) || !reel_add(&total, total, (size_t)out->loader))
+    if (!reel_add(&total, (size_t)out->run.total, (size_t)out->loader))
         return reel_fail(err, REEL_ERR_LIMIT, "this run needs more than any memory");
     out->total = total;
     return REEL_OK;
@@ -45,7 +45,9 @@ reel_status reel_train_need(const reel_trainer *t, reel_need *out, reel_error *e
 {
     const reel_run_settings settings = reel_train_settings(t, t->o->per_device_train_batch_size);
     reel_status status = need_of(t, &settings, t->group, out, err);
-    const uint64_t free_bytes = reel_memory_available() + out->host;
+    /* the model as it was read is given back when the run has its weights */
+    const uint64_t read = t->model->weights != NULL ? (uint64_t)t->model->params.floats * sizeof(float) : 0;
+    const uint64_t free_bytes = reel_memory_available() + read;
     out->is_limit = t->ctx->max_memory != 0 && t->ctx->max_memory < free_bytes;
     out->room = out->is_limit ? t->ctx->max_memory : free_bytes;
     return status;
