@@ -15,6 +15,10 @@ static inline size_t reel_panels_size(size_t k, size_t n) { return reel_panel_co
 
 /* The same for int8: rows go in fours (VPDPBUSD, TDPBUSD). */
 static inline size_t reel_quads_size(size_t k, size_t n) { return reel_panel_columns(n) * ((k + 3) & ~(size_t)3); }
+/* What a row of largest magnitude `most` is multiplied by to be whole numbers up to 127; 0 where that would be no finite number:
+ * such a row is as good as zero. */
+static inline float reel_quantise_factor(float most) { return most > 1e-36f ? 127.0f / most : 0.0f; }
+
 /* Packs row j of W (n, k), that is column j of B = W^T; the panels are zero before. */
 static inline void reel_pack_int8_row(int8_t *b, const int8_t *w, size_t j, size_t k)
 {

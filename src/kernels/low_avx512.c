@@ -18,7 +18,7 @@ static inline __m512 most_of(const float *x, size_t n)
 void reel_quantise_row_avx512(uint8_t *q, const float *x, size_t n, float *scale)
 {
     const float most = vf_top(most_of(x, n));
-    const vf factor = vf_set(most > 0 ? 127.0f / most : 0.0f);
+    const vf factor = vf_set(reel_quantise_factor(most));
     const __m512i middle = _mm512_set1_epi32(128);
     for (size_t i = 0; i < n; i += LANES) {
         const __m512i w = _mm512_add_epi32(_mm512_cvtps_epi32(vf_mul(vf_get(x + i, n - i), factor)), middle);

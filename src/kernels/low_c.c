@@ -121,7 +121,7 @@ void reel_quantise_row_c(uint8_t *q, const float *x, size_t n, float *scale)
     float most = 0;
     for (size_t i = 0; i < n; i++)
         most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
-    const float factor = most > 0 ? 127.0f / most : 0.0f;
+    const float factor = reel_quantise_factor(most);
     for (size_t i = 0; i < n; i++)
         q[i] = (uint8_t)((int)nearbyintf(x[i] * factor) + 128);
     *scale = most / 127.0f;

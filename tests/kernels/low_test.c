@@ -215,6 +215,12 @@ static void test_int8(void **state)
             acc[i] = (int32_t)(unit() * 1e6f);
             shift[i] = (int32_t)(unit() * 1e5f);
         }
+        for (size_t i = 0; i < n; i++)
+            fa[i] = unit() * 2e-37f;  /* 127 / max would be infinite: numbers as good as zero */
+        plain.quantise_row(q[0], fa, n, &scale[0]);
+        fast.quantise_row(q[1], fa, n, &scale[1]);
+        for (size_t i = 0; i < n; i++)
+            assert_true(q[0][i] == 128 && q[1][i] == 128 && scale[0] < 1e-38f && scale[1] < 1e-38f);
         fill(fb, n, 0.01f);
         fill(fc, n, 1.0f);
         for (int with = 0; with < 2; with++) {

@@ -38,7 +38,7 @@ static void quantise_weight_row(reel_cpu_weight *cw, size_t j, const float *row,
     int32_t sum = 0;
     for (size_t i = 0; i < in; i++)
         most = fabsf(row[i]) > most ? fabsf(row[i]) : most;
-    const float factor = most > 0 ? 127.0f / most : 0.0f;
+    const float factor = reel_quantise_factor(most);
     for (size_t i = 0; i < in; i++) {
         q[i] = (int8_t)nearbyintf(row[i] * factor);
         sum += q[i];
