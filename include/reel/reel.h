@@ -2,6 +2,7 @@
 #ifndef REEL_REEL_H
 #define REEL_REEL_H
 #include <reel/args.h>
+#include <reel/bench.h>
 #include <reel/context.h>
 #include <reel/data.h>
 #include <reel/model.h>

@@ -72,7 +72,7 @@ JOB_TABLE(forward, "forward", "model input output", NULL, NULL);
 static const reel_option rows_bench[] = {
     ROW_STRING(model, GROUP_INPUT, "", "folder of a checkpoint; none: a model of its own"),
     ROW_STRING(from_config, GROUP_INPUT, "", "config.json: random weights of that size"),
-    ROW_INT(batch_size, GROUP_MACHINE, 1, ROW_BATCH_MAX, "2", "clips", "clips of a training step"),
+    ROW_INT(batch_size, GROUP_MACHINE, 1, ROW_BATCH_MAX, "1", "clips", "clips of a training step"),
     ROW_FLOAT(seconds, GROUP_MACHINE, 0.01, 600, "2", "seconds", "time for each figure, about"),
 };
 JOB_TABLE(bench, "bench", "", NULL, reel_bench_check);
