@@ -1,40 +1,61 @@
-"""The same passes with PyTorch: peer_torch.py CONFIG forward|train BATCH ROUNDS [THREADS]. Same JSON line as bench_model."""
-import json
+"""Forward or training step with PyTorch: peer_torch.py CONFIG forward|train BATCH THREADS MODE      (then a number of passes on stdin: peer.py)
+
+MODE, forward: fp32 | bf16 (model and clip in bfloat16) | autocast | compile (bf16, torch.compile with freezing) | compile-autocast | int8 (dynamic)
+MODE, train:   fp32 | bf16 (autocast) | fp32-checkpointing | bf16-checkpointing
+Attention is sdpa, AdamW fused: the fastest that PyTorch offers."""
+import contextlib
 import os
-import resource
 import sys
-import time
 
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
+config, what, batch, threads, mode = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
+if mode.startswith("compile"):
+    os.environ["TORCHINDUCTOR_FREEZING"] = "1"
 import torch
-from transformers import VideoMAEConfig, VideoMAEForVideoClassification
+from transformers import VideoMAEConfig, VideoMAEForVideoClassification, logging
 
-config, what, batch, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-torch.set_num_threads(int(sys.argv[5]) if len(sys.argv) > 5 else 2)
+from peer import serve
+
+logging.set_verbosity_error()
+torch.set_num_threads(threads)
 torch.manual_seed(42)
 cfg = VideoMAEConfig.from_json_file(config)
 cfg._attn_implementation = "sdpa"
 net = VideoMAEForVideoClassification(cfg)
 x = torch.randn(batch, cfg.num_frames, cfg.num_channels, cfg.image_size, cfg.image_size)
-y = torch.zeros(batch, dtype=torch.long)
-times = []
+half = contextlib.nullcontext
+if "autocast" in mode or (what == "train" and mode.startswith("bf16")):
+    half = lambda: torch.autocast("cpu", dtype=torch.bfloat16)
+
+
+def forward():
+    with torch.no_grad(), half():
+        return net(pixel_values=x).logits
+
+
+def train():
+    with half():
+        loss = net(pixel_values=x, labels=y).loss
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+    opt.step()
+    opt.zero_grad()
+
+
+info = {"mode": mode, "torch": torch.__version__}
 if what == "train":
     net.train()
+    if mode.endswith("checkpointing"):
+        net.gradient_checkpointing_enable()
     opt = torch.optim.AdamW(net.parameters(), lr=5e-5, fused=True)
-for r in range(-1, rounds):
-    t = time.perf_counter()
-    if what == "train":
-        net(pixel_values=x, labels=y).loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        opt.step()
-        opt.zero_grad()
-    else:
-        with torch.inference_mode():
-            net.eval()(pixel_values=x)
-    if r >= 0:
-        times.append(time.perf_counter() - t)
-times.sort()
-print(json.dumps({"median": times[len(times) // 2], "least": times[0], "most": times[-1], "clips": batch,
-                  "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-                  "attention": net.config._attn_implementation, "torch": torch.__version__}))
+    y = torch.zeros(batch, dtype=torch.long)
+    serve(train, info, again=False)
+else:
+    net.eval()
+    if mode in ("bf16", "compile"):
+        net, x = net.bfloat16(), x.bfloat16()
+    if mode == "int8":
+        net = torch.ao.quantization.quantize_dynamic(net, {torch.nn.Linear}, dtype=torch.qint8)
+        info["engine"] = torch.backends.quantized.engine
+    if mode.startswith("compile"):
+        net = torch.compile(net)
+    serve(forward, info, warm=3 if mode.startswith("compile") else 1)
