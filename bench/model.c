@@ -51,6 +51,7 @@ static reel_status bench(reel_context *ctx, const char *config, const reel_run_s
     float *pixels = NULL, *logits = NULL;
     double time[MOST_ROUNDS];
     reel_status status = REEL_OK;
+    reel_run_settings released = *settings;
     const reel_load_options options = {.seed = 42};
     REEL_TRY(reel_model_create(ctx, config, &options, &model, err));
     const reel_config *c = &model->config;
@@ -64,7 +65,8 @@ static reel_status bench(reel_context *ctx, const char *config, const reel_run_s
     reel_mt mt;
     reel_mt_seed(&mt, 1);
     reel_mt_normal(&mt, pixels, n, 1.0f);
-    REEL_TRY(reel_run_open_with(model, settings, NULL, &run, err));
+    released.release = model;
+    REEL_TRY(reel_run_open_with(model, &released, NULL, &run, err));
     for (int r = -1; r < rounds; r++) {
         double start = reel_now();
         REEL_TRY(train ? train_once(run, pixels, batch, r + 2, err) : forward_once(run, pixels, batch, logits, err));

@@ -28,6 +28,8 @@ typedef struct reel_run_settings {
     reel_precision precision;   /* as wanted; the run takes what reel_precision_usable gives */
     bool checkpointing;         /* TRAIN: a layer keeps only its input, and is walked again in the backward (Chen et al. 2016,
                                  * arXiv:1604.06174): the same numbers, less memory, a forward more */
+    reel_model *release;        /* TRAIN: the model itself, whose weights in host memory are given back as soon as the device has
+                                 * them and before the other blocks are touched; NULL: they are kept */
 } reel_run_settings;
 
 /* backend NULL: the context's own (closed with the run); tests give another. */

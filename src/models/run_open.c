@@ -60,7 +60,8 @@ static reel_status upload_rest(reel_run *run, reel_error *err)
     return REEL_OK;
 }
 
-static reel_status open_device(reel_run *run, reel_backend *backend, const reel_run_parts *p, reel_error *err)
+static reel_status open_device(reel_run *run, const reel_run_settings *settings, reel_backend *backend, const reel_run_parts *p,
+                               reel_error *err)
 {
     reel_status status = REEL_OK;
     run->be = backend;
@@ -74,8 +75,10 @@ static reel_status open_device(reel_run *run, reel_backend *backend, const reel_
     run->pass.grads = run->block[REEL_BLOCK_GRADS];
     run->pass.constants = run->constants;
     run->pass.arena = (reel_arena){.base = run->arena, .size = run->arena_bytes};
-    REEL_TRY(upload_rest(run, err));
     REEL_TRY(reel_run_load(run, NULL, err));
+    if (settings->release != NULL && settings->mode == REEL_RUN_TRAIN)
+        reel_model_drop_weights(settings->release);
+    REEL_TRY(upload_rest(run, err));
     REEL_TRY(reel_run_prepare(run, run->chunk, err));
     size_t rest = run->max_batch % run->chunk;
     if (rest > 0)
@@ -95,7 +98,7 @@ reel_status reel_run_open_with(const reel_model *model, const reel_run_settings 
     REEL_TRY(reel_run_make_plan(run, &p, err));
     REEL_TRY(reel_memory_check(model->ctx, p.total, settings->mode == REEL_RUN_TRAIN ? "Training this model" : "Running this model",
                                "A smaller model, fewer frames or smaller pictures need less.", err));
-    REEL_TRY(open_device(run, backend, &p, err));
+    REEL_TRY(open_device(run, settings, backend, &p, err));
     *out = run;
     run = NULL;
 done:

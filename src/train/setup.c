@@ -277,9 +277,9 @@ static reel_status memory_plan(reel_trainer *t, reel_error *err)
 static reel_status run_open(reel_trainer *t, reel_error *err)
 {
     reel_status status = REEL_OK;
-    const reel_run_settings settings = reel_train_settings(t, t->o->per_device_train_batch_size);
+    reel_run_settings settings = reel_train_settings(t, t->o->per_device_train_batch_size);
+    settings.release = t->model;
     REEL_TRY(reel_run_open_with(t->model, &settings, NULL, &t->run, err));
-    reel_model_drop_weights(t->model);
     if (t->resume_path == NULL)
         return REEL_OK;
     int64_t updates;
