@@ -1,7 +1,9 @@
 """bfloat16 and int8 beside torch's own bfloat16: the distance of each from float64, on the same weights and clips.
 
 What is asserted is relative to torch: over several seeds, reel's median error is not larger than that of torch.autocast, which
-is what users of bfloat16 have today. Prints the figures of model.to(bfloat16) too. PARITY_QUICK leaves out the larger shapes."""
+is what users of bfloat16 have today. Prints the figures of model.to(bfloat16) too. PARITY_QUICK leaves out the larger shapes.
+
+    PYTHON tests/parity/low_parity.py [--write]     --write: the table of docs/benchmarks.md"""
 import contextlib
 import gc
 import io
@@ -9,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import torch
@@ -140,6 +143,9 @@ def median(seeds, who, what, which):
     return float(np.median([s[who][what][which] for s in seeds]))
 
 
+table = []
+
+
 def compare(name, seeds):
     """reel's medians beside torch's."""
     for what in ("logits", "last_hidden_state"):
@@ -151,6 +157,9 @@ def compare(name, seeds):
     worst = max(ratio, key=ratio.get)
     a, r, h = (np.median([median(seeds, who, k, 0) for k in names]) for who in ("autocast", "reel", "to(bfloat16)"))
     c.report(r <= a, f"{name}: bf16 gradients, median rms error", f"reel {r:.2e}, autocast {a:.2e}, to(bfloat16) {h:.2e}")
+    cells = [median(seeds, who, what, 0) for what in ("logits", "last_hidden_state") for who in ("reel", "autocast", "to(bfloat16)")]
+    table.append(f"| {name} | {len(seeds)} | " + " | ".join(f"{x:.1e}" for x in (*cells, r, a, h))
+                 + f" | {ratio[worst]:.2f} | {min(s['cosine']['int8'] for s in seeds):.5f} |")
     over = sorted((k for k in names if ratio[k] > 1), key=ratio.get, reverse=True)
     c.report(not over, f"{name}: bf16 gradients, each of {len(names)} tensors",
              f"worst {ratio[worst]:.2f} of autocast's error ({worst}: {median(seeds, 'reel', worst, 0):.1e})"
@@ -160,6 +169,7 @@ def compare(name, seeds):
 
 # ---- a training run ----
 
+curves = []
 STEPS = 20
 RUNS = {  # config, noise on the weights, learning rate, seeds
     "tiny": (dict(image_size=32, patch_size=8, num_frames=4, hidden_size=48, num_hidden_layers=3, num_attention_heads=4,
@@ -211,7 +221,7 @@ def our_curve(path, packed, rate, *flags):
 
 def compare_run(name, changes, noise, rate, seeds):
     """The mean distance of a run's losses from those of the same run in float64."""
-    far = {"float32": [], "autocast": [], "reel": []}
+    far = {"float32": [], "autocast": [], "reel": []}  # reel's float32, torch's and reel's bfloat16
     packed = os.path.join(c.WORK, "low_packed.safetensors")
     for seed in range(seeds):
         model, path = make(changes, noise, seed)
@@ -236,6 +246,7 @@ def compare_run(name, changes, noise, rate, seeds):
     f, a, r = (float(np.median(far[k])) for k in ("float32", "autocast", "reel"))
     c.report(r <= a, f"{name}: bf16 loss curve of {STEPS} steps, mean distance from float64's",
              f"reel {r:.2e}, autocast {a:.2e}; float32 {f:.1e}")
+    curves.append(f"| {name} | {seeds} | {f:.1e} | {r:.1e} | {a:.1e} |")
 
 
 # ---- int8 ----
@@ -259,6 +270,27 @@ def computes(dtype):
     return None
 
 
+def write_page():
+    page, marks = os.path.join(c.ROOT, "docs", "benchmarks.md"), [f"<!-- tests/parity/low_parity.py: {x} -->" for x in ("begin", "end")]
+    three = ("reel", "autocast", "to(bf16)")
+    head = ["model", "seeds", *(f"{what}: {who}" for what in ("logits", "hidden", "gradients") for who in three),
+            "worst gradient, reel / autocast", "int8: least cosine of logits"]
+    block = "\n".join([
+        marks[0], f"torch {torch.__version__}, transformers {transformers.__version__}. Root mean square of the difference from float64, relative to the"
+        " tensor's; medians over seeds; of gradients also the median over tensors. Worst gradient: the tensor whose error is nearest to autocast's.", "",
+        "| " + " | ".join(head) + " |", "|---" * len(head) + "|", *table, "",
+        f"Mean distance of the losses of a run of {STEPS} steps from those of the same run in float64:", "",
+        "| run | seeds | reel float32 | reel bf16 | autocast |", "|---|---|---|---|---|", *curves, marks[1]])
+    with open(page) as f:
+        text = f.read()
+    if marks[0] in text:
+        text = text[:text.index(marks[0])] + block + text[text.index(marks[1]) + len(marks[1]):]
+    else:
+        text = text.rstrip("\n") + "\n\n## How exact bfloat16 and int8 are\n\n" + block + "\n"
+    with open(page, "w") as f:
+        f.write(text)
+
+
 def main():
     why = computes("bf16")
     if why:
@@ -277,4 +309,6 @@ def main():
 
 if __name__ == "__main__":
     main()
+    if "--write" in sys.argv and not c.failed and curves:
+        write_page()
     c.finish()
