@@ -229,8 +229,13 @@ static void converting_without_memory(void **state)
             break;
         if (status != REEL_ERR_NOMEM && strstr(err.message, "Cannot allocate memory") == NULL)
             fail_msg("allocation %ld: %s: %s", n, reel_status_name(status), err.message);
-        assert_false(reel_exists(out));
         assert_int_equal(tiny_count(dir, ".half"), 0);
+        if (reel_exists(out)) {  /* only the sync of the folder above failed: whole, or not there */
+            reel_model *model;
+            tiny_ok(reel_model_open(ctx, out, &model, &err), &err);
+            reel_model_close(&model);
+            tiny_ok(reel_dir_remove(out, &err), &err);
+        }
     }
     assert_true(reel_exists(out));
     reel_args_close(&args);
