@@ -56,6 +56,12 @@ typedef reel_status (*reel_frame_fn)(reel_frame *f, size_t k, void *user, reel_e
 reel_status reel_video_decode(reel_video *video, const int64_t *frame, size_t n, reel_frame_fn fn, void *user,
                               reel_error *err);
 
+/* Frames that are decoded from now on are kept in memory, up to `limit` bytes of them: they are decoded once. */
+void reel_video_keep(reel_video *video, size_t limit);
+bool reel_video_keeps(const reel_video *video, const int64_t *frame, size_t n);   /* are all of these kept? */
+/* Closes the file and the decoder; what was counted and kept stays to be asked, with `ctx` (may be NULL). Bytes that the video still holds. */
+size_t reel_video_sleep(reel_video *video, reel_context *ctx);
+
 /* Is the suffix one of a video (avi mp4 mkv webm mov m4v gif mpg mpeg ts mts wmv flv 3gp)? */
 bool reel_video_name(const char *path);
 

@@ -42,6 +42,39 @@ int64_t reel_index_find(const reel_index *x, int64_t pts)
     return i < x->n && x->time[i] == pts ? (int64_t)i : -1;
 }
 
+int64_t reel_index_follow(const reel_index *x, const AVFrame *f, int64_t next, bool entered)
+{
+    int64_t number = next;
+    if (next < 0)
+        return -1;
+    if (x->scanned && !x->placed) {
+        number = reel_index_find(x, reel_frame_pts(f));
+        /* Behind an open group's key frame come, first, frames that are shown before it and lack their references. */
+        if (number < next)
+            return entered && number >= 0 ? REEL_LEADING : -1;
+    } else {
+        while (x->placed && number < (int64_t)x->n && x->shown[number].spare && x->shown[number].pos != f->pkt_pos)
+            number++;  /* left out */
+        if (number >= (int64_t)x->n || x->shown[number].pos != f->pkt_pos)
+            return -1;
+    }
+    /* The first frame behind a seek must be a key frame, whatever the container says of it. */
+    return x->scanned && entered && next > 0 && !f->key_frame ? -1 : number;
+}
+
+const reel_entry *reel_index_entry(const reel_index *x, int64_t number)
+{
+    size_t lo = 0, hi = x->entries;
+    while (hi - lo > 1) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (x->entry[mid].frame <= number)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return x->entries > 0 ? &x->entry[lo] : NULL;
+}
+
 void reel_index_free(reel_video *v)
 {
     for (size_t i = 0; v->kept != NULL && i < v->index.n; i++)
@@ -52,6 +85,7 @@ void reel_index_free(reel_video *v)
     reel_free(v->index.shown);
     reel_free(v->index.time);
     reel_free(v->index.entry);
+    reel_free(v->index.number);
     v->index = (reel_index){0};
     reel_free(v->seen);
     v->seen = NULL;
@@ -96,6 +130,12 @@ static void set_start(reel_video *v)
 
 typedef struct row { int64_t pts, dts, pos, duration; bool key, shown; } row;
 
+/* AVI has no true times and its key flags lie, but MPEG-4 pictures say themselves in what order they are shown. */
+static bool vops_suffice(const reel_video *v)
+{
+    return av_match_name("avi", v->format->iformat->name) && v->stream->codecpar->codec_id == AV_CODEC_ID_MPEG4;
+}
+
 static bool packets_suffice(const reel_video *v)
 {
     const char *name = v->format->iformat->name;
@@ -117,8 +157,13 @@ static reel_status read_rows(reel_video *v, row **rows, size_t *n, bool *honest,
         reel_status status = reel_reader_packet(v, &end, err);
         if (status != REEL_OK)
             return status;
-        if (end)
+        if (end) {
+            v->store.whole = v->store.n > 0 && v->store.n == *n;
             return REEL_OK;
+        }
+        status = reel_store_add(v, err);
+        if (status != REEL_OK)
+            return status;
         if (!reel_grow((void **)rows, &room, *n, sizeof **rows))
             return reel_fail_nomem(err, v->path);
         const AVPacket *p = v->packet;
@@ -155,12 +200,39 @@ static reel_status rows_to_index(reel_video *v, row *rows, size_t rows_n, bool *
         *good &= x->n == 0 || r->pts > x->time[x->n - 1];
         if (r->key && r->pos != first.pos && r->pts > first.pts)
             x->entry[x->entries++] = (reel_entry){(int64_t)x->n, r->pts, r->dts, r->pos};
-        x->shown[x->n] = (reel_shown){r->pts, r->pos, r->key};
+        x->shown[x->n] = (reel_shown){r->pts, r->pos, r->key, false};
         x->time[x->n++] = r->pts;
         x->last = r->duration > 0 ? r->duration : usual_duration(v->stream);
     }
     *good &= x->n > 0;
     return REEL_OK;
+}
+
+static reel_status vops_to_index(reel_video *v, bool *good, reel_error *err)
+{
+    *good = v->store.whole;
+    reel_status status = *good ? reel_vops_index(v, good, err) : REEL_OK;
+    if (status != REEL_OK || !*good)
+        return status;
+    v->kept = reel_calloc(v->index.n, sizeof(AVFrame *));
+    if (v->kept == NULL)
+        return reel_fail_nomem(err, v->path);
+    v->index.placed = true;
+    return reel_index_times(v, err);
+}
+
+/* Is frame i the one that has just been decoded? */
+static bool agrees(const reel_video *v, size_t i)
+{
+    const reel_index *x = &v->index;
+    if (!x->placed)
+        return reel_frame_pts(v->frame) == x->time[i];
+    /* A decoder that does not expect B-frames gives the first picture at once, and would give others in a wrong order. */
+    bool ordered = v->codec->has_b_frames > 0;
+    for (size_t k = 0; k < x->n && !ordered; k++)
+        if (x->shown[k].spare)
+            return false;
+    return v->frame->pkt_pos == x->shown[i].pos && reel_frame_pts(v->frame) == x->shown[i].pts && (i > 0 || v->frame->key_frame);
 }
 
 /* Do the first frames come out as the packets say? They are kept: they are asked for most often. */
@@ -173,7 +245,7 @@ static reel_status check_first(reel_video *v, bool *agree, reel_error *err)
     for (size_t i = 0; i < CHECKED_FRAMES && i < v->index.n; i++) {
         bool end;
         REEL_TRY(reel_reader_frame(v, &end, err));
-        if (end || reel_frame_pts(v->frame) != v->index.time[i])
+        if (end || !agrees(v, i))
             goto done;
         learn_size(v);
         v->kept[i] = av_frame_clone(v->frame);
@@ -198,10 +270,11 @@ static reel_status index_by_packets(reel_video *v, bool *agree, reel_error *err)
     *agree = false;
     v->next = -1;  /* the packets are used up */
     REEL_TRY(read_rows(v, &rows, &n, &honest, err));
-    if (n == 0 || !honest)
+    if (n == 0 || (!honest && !vops_suffice(v)))
         goto done;
     set_start(v);
-    REEL_TRY(rows_to_index(v, rows, n, agree, err));
+    REEL_TRY(vops_suffice(v) ? vops_to_index(v, agree, err) : rows_to_index(v, rows, n, agree, err));
+    v->index.scanned = *agree;
     if (*agree)
         REEL_TRY(check_first(v, agree, err));
     v->index.made = v->index.scanned = *agree;
@@ -218,7 +291,7 @@ static void drop_kept(reel_video *v, size_t n)
         av_frame_free(&v->kept[i]);
 }
 
-static size_t frame_bytes(const AVFrame *f)
+size_t reel_frame_bytes(const AVFrame *f)
 {
     size_t sum = 0;
     for (size_t i = 0; i < AV_NUM_DATA_POINTERS && f->buf[i] != NULL; i++)
@@ -232,7 +305,7 @@ static reel_status keep(reel_video *v, size_t n, bool *keeping, reel_error *err)
     v->kept[n] = NULL;
     if (!*keeping)
         return REEL_OK;
-    v->kept_bytes += frame_bytes(v->frame);
+    v->kept_bytes += reel_frame_bytes(v->frame);
     if (v->kept_bytes > v->keep_limit) {
         *keeping = false;
         v->kept_bytes = 0;
@@ -261,7 +334,8 @@ static reel_status decode_all(reel_video *v, reel_error *err)
         const AVFrame *f = v->frame;
         learn_size(v);
         x->last = f->pkt_duration;
-        x->shown[x->n] = (reel_shown){reel_frame_pts(f), f->pkt_pos, f->key_frame && f->pict_type == AV_PICTURE_TYPE_I};
+        x->shown[x->n] = (reel_shown){reel_frame_pts(f), f->pkt_pos, f->key_frame && f->pict_type == AV_PICTURE_TYPE_I,
+                                        false};
         status = keep(v, x->n, &keeping, err);
         x->n++;
         if (status != REEL_OK)
@@ -270,7 +344,7 @@ static reel_status decode_all(reel_video *v, reel_error *err)
 }
 
 /* The i-th frame gets the i-th smallest time. Without times, frames follow each other at the stream's rate. */
-static reel_status times_from_shown(reel_video *v, reel_error *err)
+reel_status reel_index_times(reel_video *v, reel_error *err)
 {
     reel_index *x = &v->index;
     size_t timed = 0;
@@ -330,6 +404,7 @@ reel_status reel_index_by_decoding(reel_video *v, reel_error *err)
     reel_index_free(v);
     if (v->next != 0)
         REEL_TRY(reel_reader_restart(v, err));
+    REEL_TRY(reel_work_share(v, INT64_MAX, err));
     v->record = true;
     v->next = -1;
     REEL_TRY(decode_all(v, err));
@@ -337,7 +412,7 @@ reel_status reel_index_by_decoding(reel_video *v, reel_error *err)
         status = reel_av_fail(v, v->failed_read, REEL_ERR_FORMAT, "no frame of its video can be decoded", err);
         goto done;
     }
-    REEL_TRY(times_from_shown(v, err));
+    REEL_TRY(reel_index_times(v, err));
     REEL_TRY(entries_from_shown(v, err));
     v->index.made = true;
 done:
@@ -354,7 +429,7 @@ reel_status reel_index_make(reel_video *v, reel_error *err)
 {
     if (v->index.made)
         return REEL_OK;
-    if (packets_suffice(v)) {
+    if (packets_suffice(v) || vops_suffice(v)) {
         bool agree;
         reel_status status = index_by_packets(v, &agree, err);
         if (status != REEL_OK)

@@ -48,7 +48,7 @@ reel_status reel_video_count(reel_video *v, int64_t *frames, reel_error *err)
     *frames = 0;
     reel_work_begin(v, reel_now());
     reel_av_forget();
-    if (v->codec == NULL)
+    if (v->codec == NULL && !v->asleep)
         return reel_fail(err, REEL_ERR_IO, "%s: could not be opened again", v->path);
     reel_status status = reel_index_make(v, err);
     reel_work_end(v, reel_now());

@@ -14,6 +14,12 @@ reel_status reel_reader_packet(reel_video *v, bool *end, reel_error *err)
         if (status != REEL_OK)
             return status;
         av_packet_unref(v->packet);
+        if (v->store.whole) {
+            *end = v->store.at == v->store.n;
+            if (!*end && av_packet_ref(v->packet, v->store.packet[v->store.at++]) < 0)
+                return reel_fail_nomem(err, v->path);
+            return REEL_OK;
+        }
         int code = av_read_frame(v->format, v->packet);
         if (code == AVERROR(EAGAIN) && retries++ < READ_RETRIES)
             continue;
@@ -37,27 +43,35 @@ reel_status reel_reader_packet(reel_video *v, bool *end, reel_error *err)
     }
 }
 
-static bool wanted(const reel_video *v, int64_t number)
+bool reel_is_wanted(const int64_t *want, size_t n, int64_t number)
 {
-    size_t lo = 0, hi = v->want_n;
+    size_t lo = 0, hi = n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (v->want[mid] < number)
+        if (want[mid] < number)
             lo = mid + 1;
         else
             hi = mid;
     }
-    return lo < v->want_n && v->want[lo] == number;
+    return lo < n && want[lo] == number;
 }
 
-/* A frame that nobody asked for and no other refers to need not be decoded. Only where packets can be told apart by time. */
+int64_t reel_index_spare(const reel_index *x, size_t at, int64_t pts, const int64_t *want, size_t n)
+{
+    int64_t number = x->placed ? x->number[at] : reel_index_find(x, pts);
+    if (number < 0 || (x->placed && !x->shown[number].spare) || reel_is_wanted(want, n, number))
+        return -1;
+    return number;
+}
+
+/* A frame that nobody asked for and no other refers to need not be decoded. Only where packets can be told apart. */
 static void decide_skip(reel_video *v)
 {
     v->codec->skip_frame = AVDISCARD_DEFAULT;
     if (v->no_skip || !v->index.scanned || v->want == NULL)
         return;
-    int64_t number = reel_index_find(&v->index, v->packet->pts);
-    if (number < 0 || wanted(v, number))
+    int64_t number = reel_index_spare(&v->index, v->store.at - 1, v->packet->pts, v->want, v->want_n);
+    if (number < 0)
         return;
     v->codec->skip_frame = AVDISCARD_NONREF;
     if (number > v->skipped)
@@ -168,6 +182,16 @@ reel_status reel_reader_seek(reel_video *v, const reel_entry *entry, bool *done,
 {
     *done = false;
     v->next = -1;
+    if (v->store.whole) {
+        size_t at = reel_store_find(&v->store, entry->pos, entry->pts);
+        if (at == v->store.n)
+            return REEL_OK;
+        reel_reader_flush(v);
+        v->store.at = at;
+        v->next = entry->frame;
+        *done = true;
+        return REEL_OK;
+    }
     int64_t time = seek_time(v, entry);
     if (!seekable(v) || entry->pos < 0 || time == AV_NOPTS_VALUE)
         return REEL_OK;
@@ -188,6 +212,12 @@ reel_status reel_reader_restart(reel_video *v, reel_error *err)
         REEL_TRY(reel_reader_seek(v, &v->index.entry[0], &done, err));
     if (done)
         return REEL_OK;
+    if (v->store.whole) {
+        v->store.at = 0;
+        v->next = 0;
+        v->await_pos = -1;
+        return reel_source_redecode(v, v->codec_threads, err);
+    }
     reel_source_close(v);
     REEL_TRY(reel_source_open(v, err));
 done:

@@ -171,37 +171,56 @@ static reel_status choose_stream(reel_video *v, const AVCodec **decoder, reel_er
     return REEL_OK;
 }
 
-static reel_status open_decoder(reel_video *v, const AVCodec *decoder, reel_error *err)
+reel_status reel_source_decoder(const reel_video *v, int threads, AVCodecContext **out, reel_error *err)
 {
     const AVCodecParameters *par = v->stream->codecpar;
+    *out = NULL;
     if (par->width > 0 && par->height > 0 && (int64_t)par->width * par->height > v->limits.max_pixels)
         return reel_fail(err, REEL_ERR_LIMIT, "%s: a frame of %dx%d is larger than the %lld pixels that are allowed", v->path,
                          par->width, par->height, (long long)v->limits.max_pixels);
-    v->codec = avcodec_alloc_context3(decoder);
-    if (v->codec == NULL)
+    AVCodecContext *codec = avcodec_alloc_context3(v->decoder);
+    if (codec == NULL)
         return reel_fail_nomem(err, v->path);
-    int code = avcodec_parameters_to_context(v->codec, par);
-    if (code < 0)
-        return reel_av_fail(v, code, REEL_ERR_FORMAT, "its video stream cannot be described", err);
-    v->codec->pkt_timebase = v->stream->time_base;
-    v->codec->max_pixels = v->limits.max_pixels;
-    v->codec->thread_count = v->threads;
-    v->codec->thread_type = v->threads > 1 ? FF_THREAD_FRAME | FF_THREAD_SLICE : FF_THREAD_SLICE;
-    code = avcodec_open2(v->codec, decoder, NULL);
-    if (code < 0)
-        return reel_av_fail(v, code, REEL_ERR_UNSUPPORTED, "its decoder cannot be started", err);
+    const char *what = "its video stream cannot be described";
+    reel_status kind = REEL_ERR_FORMAT;
+    int code = avcodec_parameters_to_context(codec, par);
+    if (code >= 0) {
+        codec->pkt_timebase = v->stream->time_base;
+        codec->max_pixels = v->limits.max_pixels;
+        codec->thread_count = threads;
+        codec->thread_type = threads > 1 ? FF_THREAD_FRAME | FF_THREAD_SLICE : FF_THREAD_SLICE;
+        what = "its decoder cannot be started";
+        kind = REEL_ERR_UNSUPPORTED;
+        code = avcodec_open2(codec, v->decoder, NULL);
+    }
+    if (code < 0) {
+        avcodec_free_context(&codec);
+        return reel_av_fail(v, code, kind, what, err);
+    }
+    *out = codec;
     return REEL_OK;
+}
+
+reel_status reel_source_redecode(reel_video *v, int threads, reel_error *err)
+{
+    avcodec_free_context(&v->codec);
+    v->codec_threads = threads;
+    reel_status status = reel_source_decoder(v, threads, &v->codec, err);
+    if (status == REEL_OK)
+        reel_reader_flush(v);
+    return status;
 }
 
 reel_status reel_source_open(reel_video *v, reel_error *err)
 {
     reel_status status = REEL_OK;
-    const AVCodec *decoder = NULL;
     reel_av_forget();
     REEL_TRY(open_container(v, err));
     REEL_TRY(probe(v, err));
-    REEL_TRY(choose_stream(v, &decoder, err));
-    REEL_TRY(open_decoder(v, decoder, err));
+    REEL_TRY(choose_stream(v, &v->decoder, err));
+    /* One thread until it is known how much there is to decode, and from where: to start more takes time. */
+    v->codec_threads = 1;
+    REEL_TRY(reel_source_decoder(v, 1, &v->codec, err));
     v->width = v->codec->width;
     v->height = v->codec->height;
     v->orientation = v->autorotate ? reel_orientation_of(v->stream) : (reel_orientation){0};
@@ -217,6 +236,7 @@ done:
 
 void reel_source_close(reel_video *v)
 {
+    reel_store_free(&v->store);
     avcodec_free_context(&v->codec);
     avformat_close_input(&v->format);
     if (v->io != NULL)

@@ -117,7 +117,7 @@ double reel_video_duration(reel_video *v, reel_error *err, reel_status *status)
 {
     reel_work_begin(v, reel_now());
     reel_av_forget();
-    *status = v->codec != NULL ? reel_index_make(v, err) : reel_fail(err, REEL_ERR_IO, "%s: could not be opened again", v->path);
+    *status = v->codec != NULL || v->asleep ? reel_index_make(v, err) : reel_fail(err, REEL_ERR_IO, "%s: could not be opened again", v->path);
     reel_work_end(v, reel_now());
     return *status == REEL_OK ? reel_known_duration(v) : 0;
 }
