@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "data/parallel.h"
 
 /* --- packed files: rows are clips that are ready --- */
 
@@ -33,13 +34,25 @@ static reel_status packed_open(reel_dataset *ds, reel_samples *out, reel_error *
 
 /* --- videos --- */
 
-static int clips_of(reel_context *ctx, reel_item *item, const reel_sampling *s, size_t *unreadable)
+typedef struct probing { reel_context *ctx; reel_item *item; bool autorotate; } probing;
+
+/* What cannot be opened stays unmeasured. */
+static reel_status probe_one(void *user, size_t i, reel_error *err)
+{
+    const probing *p = user;
+    (void)err;
+    if (p->item[i].duration < 0)
+        reel_item_probe(p->ctx, &p->item[i], p->autorotate, NULL);
+    return REEL_OK;
+}
+
+static int clips_of(const reel_item *item, const reel_sampling *s, size_t *unreadable)
 {
     if (s->sampler == REEL_SAMPLER_RANDOM)
         return 1;
     if (s->sampler == REEL_SAMPLER_VIEWS)
         return s->clips;
-    if (item->duration < 0 && reel_item_probe(ctx, item, s->autorotate, NULL) != REEL_OK) {
+    if (item->duration < 0) {
         ++*unreadable;
         return 1;
     }
@@ -82,6 +95,10 @@ reel_status reel_samples_open(reel_context *ctx, reel_dataset *ds, int split, co
         return REEL_OK;
     }
     out->videos = reel_dataset_items(ds, split, &out->first);
+    if (sampling->sampler == REEL_SAMPLER_UNIFORM) {
+        probing p = {ctx, ds->item + out->first, sampling->autorotate};
+        REEL_TRY(reel_parallel(ctx, reel_loader_threads(ctx, 0), out->videos, probe_one, &p, err));
+    }
     for (size_t i = 0; i < out->videos; i++) {
         if (reel_cancelled(ctx)) {
             status = reel_fail_cancelled(err);
@@ -92,7 +109,7 @@ reel_status reel_samples_open(reel_context *ctx, reel_dataset *ds, int split, co
             status = reel_fail(err, REEL_ERR_MISMATCH, "%s: %s has no label", ds->path, item->shown);
             goto done;
         }
-        REEL_TRY(add_video(out, &capacity, item, clips_of(ctx, item, sampling, &out->unreadable), sampling, err));
+        REEL_TRY(add_video(out, &capacity, item, clips_of(item, sampling, &out->unreadable), sampling, err));
     }
 done:
     if (status != REEL_OK)
