@@ -44,15 +44,15 @@ fail:
 static void once(int threads, part *proto)
 {
     pthread_t thread[FRAMES];
-    part part[FRAMES];
+    part of[FRAMES];
     for (int i = 0; i < threads; i++) {
-        part[i] = *proto;
-        part[i].first = i * FRAMES / threads;
-        part[i].stop = (i + 1) * FRAMES / threads;
-        if (i > 0 && pthread_create(&thread[i], NULL, work, &part[i]) != 0)
+        of[i] = *proto;
+        of[i].first = i * FRAMES / threads;
+        of[i].stop = (i + 1) * FRAMES / threads;
+        if (i > 0 && pthread_create(&thread[i], NULL, work, &of[i]) != 0)
             exit(1);
     }
-    work(&part[0]);
+    work(&of[0]);
     for (int i = 1; i < threads; i++)
         pthread_join(thread[i], NULL);
 }

@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What becomes of a byte of a channel: ((x / d) - m) / s, each operation rounded. As multiplications: a quotient is q = x r with r = 1/d rounded,
+ * mended once, fma(fma(-q, d, x), r, q), which is the rounded quotient for nearly all numbers; whoever fills this checks it for all 256. */
+typedef struct reel_byte_scale { float d, dr, m, s, sr; } reel_byte_scale;
+
 /* YUV to RGB as libswscale's x86 code computes it: see kernels/pixel_c.c. */
 typedef struct reel_yuv_matrix { int y_offset, cy, crv, cbu, cgv, cgu; } reel_yuv_matrix;
 
@@ -21,6 +25,8 @@ typedef struct reel_yuv_matrix { int y_offset, cy, crv, cbu, cgv, cgu; } reel_yu
     K(resize_col_u8, (uint8_t *out, const uint8_t *const *in, const int16_t *weight, size_t taps, size_t n, int shift)) \
     /* n packed RGB pixels to three float planes through a table of 256 values a channel. */ \
     K(planes_from_rgb, (float *r, float *g, float *b, const uint8_t *rgb, size_t n, const float table[3][256])) \
+    /* the same by calculation. */ \
+    K(planes_scaled, (float *r, float *g, float *b, const uint8_t *rgb, size_t n, const reel_byte_scale scale[3])) \
     /* float rows: out[i] = fma(in[i0[i]], l0[i], in[i1[i]] * l1[i]). i0 and i1 rise, or fall for a mirrored row. */ \
     K(lerp_row, (float *out, const float *in, size_t n, const int32_t *i0, const int32_t *i1, const float *l0, const float *l1)) \
     /* out[i] = fma(a[i], h0, b[i] * h1). */ \

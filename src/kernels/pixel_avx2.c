@@ -131,6 +131,61 @@ void reel_resize_col_u8_avx2(uint8_t *out, const uint8_t *const *in, const int16
     }
 }
 
+/* Which byte of the three vectors of packed RGB goes to place `i` of a channel; -1: not from this vector. */
+static const int8_t part_of[3][3][16] = {
+    {{0, 3, 6, 9, 12, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
+     {-1, -1, -1, -1, -1, -1, 2, 5, 8, 11, 14, -1, -1, -1, -1, -1},
+     {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 1, 4, 7, 10, 13}},
+    {{1, 4, 7, 10, 13, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
+     {-1, -1, -1, -1, -1, 0, 3, 6, 9, 12, 15, -1, -1, -1, -1, -1},
+     {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 2, 5, 8, 11, 14}},
+    {{2, 5, 8, 11, 14, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
+     {-1, -1, -1, -1, -1, 1, 4, 7, 10, 13, -1, -1, -1, -1, -1, -1},
+     {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 3, 6, 9, 12, 15}},
+};
+
+/* 16 packed pixels to a channel of them. */
+static inline __m128i channel(const __m128i x[3], int c)
+{
+    __m128i v = _mm_shuffle_epi8(x[0], load16(part_of[c][0]));
+    v = _mm_or_si128(v, _mm_shuffle_epi8(x[1], load16(part_of[c][1])));
+    return _mm_or_si128(v, _mm_shuffle_epi8(x[2], load16(part_of[c][2])));
+}
+
+static inline __m256 quotient(__m256 x, float d, float r)
+{
+    __m256 by = _mm256_set1_ps(r), q = _mm256_mul_ps(x, by);
+    return _mm256_fmadd_ps(_mm256_fnmadd_ps(q, _mm256_set1_ps(d), x), by, q);
+}
+
+static inline __m256 scaled(__m128i x, const reel_byte_scale *s)
+{
+    __m256 v = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(x));
+    return quotient(_mm256_sub_ps(quotient(v, s->d, s->dr), _mm256_set1_ps(s->m)), s->s, s->sr);
+}
+
+void reel_planes_scaled_avx2(float *r, float *g, float *b, const uint8_t *rgb, size_t n, const reel_byte_scale scale[3])
+{
+    float *const out[3] = {r, g, b};
+    size_t i = 0;
+    for (; i < n; i += 16) {
+        /* The last, part group goes back over values that are done; too narrow a row is left to plain C. */
+        if (i + 16 > n) {
+            if (n < 16)
+                break;
+            i = n - 16;
+        }
+        const __m128i x[3] = {load16(rgb + 3 * i), load16(rgb + 3 * i + 16), load16(rgb + 3 * i + 32)};
+        for (int c = 0; c < 3; c++) {
+            __m128i v = channel(x, c);
+            _mm256_storeu_ps(out[c] + i, scaled(v, &scale[c]));
+            _mm256_storeu_ps(out[c] + i + 8, scaled(_mm_unpackhi_epi64(v, v), &scale[c]));
+        }
+    }
+    if (n < 16)
+        reel_planes_scaled_c(r, g, b, rgb, n, scale);
+}
+
 void reel_lerp_row_avx2(float *out, const float *in, size_t n, const int32_t *i0, const int32_t *i1, const float *l0,
                         const float *l1)
 {

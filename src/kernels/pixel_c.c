@@ -61,6 +61,26 @@ void reel_planes_from_rgb_c(float *r, float *g, float *b, const uint8_t *rgb, si
     }
 }
 
+static float quotient(float x, float d, float r)
+{
+    float q = x * r;
+    return fmaf(fmaf(-q, d, x), r, q);
+}
+
+static float scaled(uint8_t x, const reel_byte_scale *s)
+{
+    return quotient(quotient((float)x, s->d, s->dr) - s->m, s->s, s->sr);
+}
+
+void reel_planes_scaled_c(float *r, float *g, float *b, const uint8_t *rgb, size_t n, const reel_byte_scale scale[3])
+{
+    for (size_t i = 0; i < n; i++) {
+        r[i] = scaled(rgb[3 * i], &scale[0]);
+        g[i] = scaled(rgb[3 * i + 1], &scale[1]);
+        b[i] = scaled(rgb[3 * i + 2], &scale[2]);
+    }
+}
+
 void reel_lerp_row_c(float *out, const float *in, size_t n, const int32_t *i0, const int32_t *i1, const float *l0,
                      const float *l1)
 {

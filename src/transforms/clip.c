@@ -31,6 +31,37 @@ static void fill_table(reel_clip *c)
     }
 }
 
+/* The table as two divisions, which are quicker than 256 places to look at; only if every value comes out the same. */
+static void fill_scale(reel_clip *c)
+{
+    const reel_processor *p = c->t.processor;
+    bool guide = c->t.crops > 1 || c->t.kind != REEL_TRANSFORM_PROCESSOR;
+    for (int k = 0; k < 3; k++) {
+        float mean = (float)p->mean[k], std = (float)p->std[k], inverse = (float)(1.0 / p->rescale_factor);
+        bool fused = !guide && p->do_rescale && p->do_normalize, normal = guide || p->do_normalize;
+        reel_byte_scale *s = &c->scale[k];
+        s->d = guide ? 255.0f : !normal && p->do_rescale ? inverse : 1.0f;
+        s->m = fused ? mean * inverse : normal ? mean : 0.0f;
+        s->s = fused ? std * inverse : normal ? std : 1.0f;
+        s->dr = 1.0f / s->d;
+        s->sr = 1.0f / s->s;
+    }
+    uint8_t grey[3 * 256];
+    float v[3][256];
+    for (size_t i = 0; i < sizeof grey; i++)
+        grey[i] = (uint8_t)(i / 3);
+    c->kernels.planes_scaled(v[0], v[1], v[2], grey, 256, c->scale);
+    c->scaled = memcmp(v, c->table, sizeof v) == 0;
+}
+
+static void to_planes(const reel_clip *c, float *r, float *g, float *b, const uint8_t *rgb, size_t n)
+{
+    if (c->scaled)
+        c->kernels.planes_scaled(r, g, b, rgb, n, c->scale);
+    else
+        c->kernels.planes_from_rgb(r, g, b, rgb, n, (const float (*)[256])c->table);
+}
+
 reel_status reel_clip_begin(const reel_transform *t, const reel_transform_draws *d, int frames, float *out, reel_clip **clip,
                             reel_error *err)
 {
@@ -50,6 +81,7 @@ reel_status reel_clip_begin(const reel_transform *t, const reel_transform_draws 
     else
         reel_pixel_kernels_select(&c->kernels, reel_cpu_flags());
     fill_table(c);
+    fill_scale(c);
     *clip = c;
     return REEL_OK;
 }
@@ -122,7 +154,7 @@ static void make_row(reel_clip *c, const uint8_t *rgb, int row)
     }
     size_t w = (size_t)p->source.w, cols = (size_t)p->cols;
     float *in = c->planes, *out = ring_row(c, row);
-    c->kernels.planes_from_rgb(in, in + w, in + 2 * w, rgb, w, (const float (*)[256])c->table);
+    to_planes(c, in, in + w, in + 2 * w, rgb, w);
     for (size_t k = 0; k < 3; k++)
         if (p->method == REEL_METHOD_LERP)
             c->kernels.lerp_row(out + k * cols, in + k * w, cols, a->lo, a->hi, a->l0, a->l1);
@@ -144,7 +176,7 @@ static void combine(reel_clip *c, int k, int y)
         c->taps[j] = ring_row(c, d->lo[i] + (int)j);
     if (p->method == REEL_METHOD_BYTES) {
         c->kernels.resize_col_u8(c->bytes, (const uint8_t *const *)c->taps, d->q + i * d->stride, n, 3 * cols, d->shift);
-        c->kernels.planes_from_rgb(plane[0], plane[1], plane[2], c->bytes, cols, (const float (*)[256])c->table);
+        to_planes(c, plane[0], plane[1], plane[2], c->bytes, cols);
         return;
     }
     for (size_t j = 0; j < 3; j++) {

@@ -24,6 +24,8 @@ struct reel_clip {
     int frames;
     float *out;                /* (frames, 3, height, width), the caller's */
     float table[3][256];       /* what becomes of a byte */
+    reel_byte_scale scale[3];  /* the same as a calculation; `scaled`: it gives the bits of the table */
+    bool scaled;
     reel_geometry plan;
     uint8_t *rgb;              /* source rectangle */
     size_t rgb_size;

@@ -165,6 +165,34 @@ static void test_planes(void **state)
     }
 }
 
+/* The calculation: equal in every form, and equal to dividing for the guide's numbers. */
+static void test_scaled(void **state)
+{
+    (void)state;
+    reel_byte_scale scale[3] = {{255, 0, 0.485f, 0.229f, 0}, {255, 0, 0.456f, 0.224f, 0}, {1, 0, 103.529998779f, 57.375f, 0}};
+    for (int c = 0; c < 3; c++) {
+        scale[c].dr = 1 / scale[c].d;
+        scale[c].sr = 1 / scale[c].s;
+    }
+    for (size_t n = 0; n < 100; n++) {
+        uint8_t *rgb = random_bytes(3 * n);
+        for (size_t c = 0; c < 3; c++) {
+            static float a[MOST], b[MOST];
+            clear();
+            void *w = want + GUARD, *g = got + GUARD;
+            plain.planes_scaled(c == 0 ? w : a, c == 1 ? w : (c == 0 ? a : b), c == 2 ? w : b, rgb, n, scale);
+            fast.planes_scaled(c == 0 ? g : a, c == 1 ? g : (c == 0 ? a : b), c == 2 ? g : b, rgb, n, scale);
+            assert_memory_equal(want, got, sizeof want);
+            for (size_t i = 0; i < n; i++) {
+                float value, x = (float)rgb[3 * i + c] / scale[c].d;
+                memcpy(&value, want + GUARD + 4 * i, 4);
+                assert_true(value == (x - scale[c].m) / scale[c].s);
+            }
+        }
+        free(rgb);
+    }
+}
+
 static void test_lerp_row(void **state)
 {
     (void)state;
@@ -272,7 +300,7 @@ int main(int argc, char **argv)
     reel_pixel_kernels_select(&fast, flags);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_yuv_values), cmocka_unit_test(test_yuv), cmocka_unit_test(test_resize_row),
-        cmocka_unit_test(test_resize_col), cmocka_unit_test(test_planes), cmocka_unit_test(test_lerp_row),
+        cmocka_unit_test(test_resize_col), cmocka_unit_test(test_planes), cmocka_unit_test(test_scaled), cmocka_unit_test(test_lerp_row),
         cmocka_unit_test(test_lerp_col), cmocka_unit_test(test_area_row), cmocka_unit_test(test_area_col),
     };
     return cmocka_run_group_tests_name("pixel kernels", tests, NULL, NULL);
