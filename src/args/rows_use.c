@@ -27,7 +27,7 @@ static const reel_option rows_predict[] = {
     ROW_CHOICE(function_to_apply, GROUP_CLIPS, "auto|softmax|sigmoid|none", "auto", "logits to scores"),
     ROWS_WINDOW,
     ROW_AUTOROTATE,
-    ROW_INT(batch_size, GROUP_MACHINE, 1, ROW_BATCH_MAX, "1", "clips", "clips a forward"),
+    ROW_INT(batch_size, GROUP_MACHINE, 0, ROW_BATCH_MAX, "0", "clips", "clips a forward; 0: chosen"),
     ROW_LOADERS,
     ROW_DTYPE,
 };

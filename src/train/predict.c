@@ -53,6 +53,22 @@ static reel_status items_make(predictor *p, reel_error *err)
     return REEL_OK;
 }
 
+/* As many clips as go through the layers together: beyond it products get no faster, and answers only come later. The numbers do
+ * not depend on it. */
+static reel_status batch_choose(predictor *p, reel_error *err)
+{
+    enum { MOST = 64 };
+    reel_run_parts parts;
+    p->batch = (size_t)p->o->batch_size;
+    if (p->batch > 0)
+        return REEL_OK;
+    const size_t most = p->guide || p->items > MOST ? MOST : p->items > 0 ? p->items : 1;
+    const reel_run_settings settings = {.max_batch = most, .mode = REEL_RUN_INFER, .precision = p->precision};
+    reel_status status = reel_run_plan(p->model, &settings, &parts, err);
+    p->batch = parts.chunk > 0 ? parts.chunk : 1;
+    return status;
+}
+
 /* Decoding begins here, before the weights are brought into their layout. */
 static reel_status batch_open(predictor *p, reel_error *err)
 {
@@ -94,7 +110,7 @@ static reel_status predictor_open(predictor *p, const char *const *input, size_t
     REEL_TRY(items_make(p, err));
     p->guide = strcmp(p->o->sampling, "guide") == 0;
     p->clip_floats = (size_t)c->frames * (size_t)c->channels * (size_t)c->height * (size_t)c->width;
-    p->batch = (size_t)p->o->batch_size;
+    REEL_TRY(batch_choose(p, err));
     if (!p->guide && p->batch > p->items)
         p->batch = p->items > 0 ? p->items : 1;
     reel_pixel_kernels_select(&p->kernels, p->ctx->cpu_flags);

@@ -64,8 +64,14 @@ for how in "" "--sampling guide --clip_duration 0.2"; do
         run predict $M "$T/many" $how --dataloader_num_workers $w
         check "many files ($how): $w threads, the same" cmp -s "$T/out" "$T/alone"
     done
-    run predict $M "$T/many" $how --batch_size 4 --dataloader_num_workers 3
-    check "many files ($how): in batches, the same labels" cmp -s "$T/out" "$T/alone"
+    run predict $M "$T/many" $how --json --batch_size 1
+    cp "$T/out" "$T/alone"
+    for b in 3 8; do
+        run predict $M "$T/many" $how --json --batch_size $b --dataloader_num_workers 3
+        check "many files ($how): $b in a batch, the same scores" cmp -s "$T/out" "$T/alone"
+    done
+    run predict $M "$T/many" $how --json
+    check "many files ($how): batches as they are chosen, the same scores" cmp -s "$T/out" "$T/alone"
 done
 run predict $M "$T/many" -q
 check "many files: -q says nothing but the failure" [ "$(wc -l <"$T/err")" -eq 1 ]
