@@ -63,7 +63,8 @@ static reel_status carry_out(reel_loader *l, size_t p, float *out, reel_error *e
         return REEL_OK;
     }
     reel_plan_trace trace = { 0 };
-    reel_status status = reel_plan_carry_out(&l->work.ctx, plan, c->transform, c->frames, c->autorotate, 1, out, &trace, err);
+    reel_status status = reel_plan_carry_out_cached(&l->work.ctx, plan, c->transform, c->frames, c->autorotate, 1, c->cache, out,
+                                                    &trace, err);
     if (status == REEL_OK && c->skip_truncated && trace.promised > 0)
         return reel_fail(err, REEL_ERR_FORMAT, "%s: truncated after frame %lld of %lld", plan->item->path,
                          (long long)trace.frames, (long long)trace.promised);

@@ -16,6 +16,7 @@ typedef struct reel_loader_config {
     int threads;                          /* dataloader_num_workers; at least 1 */
     int ahead;                            /* batches kept ready; at least 1 */
     bool autorotate;
+    struct reel_cache *cache;             /* data/cache.h: decoded frames kept from epoch to epoch; NULL: none */
     bool skip_truncated;                  /* a video that breaks off counts as unreadable; else what decodes is used */
 } reel_loader_config;
 

@@ -5,7 +5,10 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "data/cache.h"
 #include "data/frames.h"
+
+enum { WHOLE_FRAMES = 4000 };  /* of a video that is decoded as a whole for a cache */
 
 void reel_plan_draw(reel_plan *plan, uint64_t seed, uint32_t epoch, uint64_t sample)
 {
@@ -124,29 +127,118 @@ static void fill_trace(reel_plan_trace *trace, reel_video *video, const reel_vid
     trace->frames = info.frames;
 }
 
-reel_status reel_plan_carry_out(reel_context *ctx, const reel_plan *plan, const reel_transform *transform, int frames,
-                                bool autorotate, int codec_threads, float *out, reel_plan_trace *trace, reel_error *err)
+/* The clip from an open video. */
+static reel_status from_video(carry *c, reel_video *video, const reel_plan *plan, const reel_video_info *claimed, reel_plan_trace *trace,
+                              reel_error *err)
+{
+    int64_t available = 0;
+    reel_status status = reel_frames_choose(video, plan, plan->item->path, c->frames, c->index, &available, err);
+    if (status == REEL_OK)
+        status = decode_frames(video, c, plan->item->path, err);
+    if (status != REEL_OK)
+        return status;
+    fill_places(c);
+    if (trace != NULL)
+        fill_trace(trace, video, claimed, c, available);
+    return REEL_OK;
+}
+
+static reel_status keep_only(reel_frame *frame, size_t k, void *user, reel_error *err)
+{
+    (void)frame;
+    (void)k;
+    (void)user;
+    (void)err;
+    return REEL_OK;
+}
+
+/* Room in the cache, and for a video of random windows all its frames. *keeps: what is decoded will be kept. False and a failure alike leave the
+ * video fit for use, or *video NULL. */
+static reel_status keep_frames(reel_cache *cache, reel_cached *entry, reel_video **video, int frames, bool *keeps, reel_error *err)
+{
+    reel_video_info info = { .size = sizeof info };
+    int64_t n = 0, *all = NULL;
+    *keeps = false;
+    if (reel_video_count(*video, &n, err) != REEL_OK || reel_video_get_info(*video, &info, err) != REEL_OK || n < 1)
+        return REEL_OK;  /* choosing frames will tell */
+    bool whole = reel_cached_whole(entry);
+    if (n > WHOLE_FRAMES && whole)
+        return REEL_OK;
+    if (!reel_cache_reserve(cache, entry, &info, whole ? (size_t)n : (size_t)frames))
+        return REEL_OK;
+    *keeps = true;
+    reel_video_keep(*video, SIZE_MAX / 2);
+    if (!whole)
+        return REEL_OK;
+    all = reel_calloc((size_t)n, sizeof *all);
+    if (all == NULL)
+        return reel_fail_nomem(err, "the cache of decoded frames");
+    for (int64_t i = 0; i < n; i++)
+        all[i] = i;
+    reel_status status = reel_video_decode(*video, all, (size_t)n, keep_only, NULL, err);
+    *keeps = status == REEL_OK && !reel_video_mended(*video);
+    if (!*keeps)
+        reel_video_close(video);  /* damage that the clip may not see: it is read as if there were no cache */
+    reel_free(all);
+    return status == REEL_ERR_NOMEM || status == REEL_ERR_CANCELLED ? status : REEL_OK;
+}
+
+/* The clip is there: its video goes into the cache, if it has the frames that another time needs. */
+static void give(reel_cache *cache, reel_cached *entry, reel_video **video, const carry *c, const reel_video_info *claimed)
+{
+    bool good = !reel_video_mended(*video) && reel_video_keeps(*video, c->distinct, (size_t)c->distincts);
+    if (good && !reel_cached_whole(entry))
+        reel_video_forget(*video, c->distinct, (size_t)c->distincts);
+    if (good)
+        reel_cache_fill(cache, entry, video, claimed);
+    else
+        reel_cache_fill(cache, entry, &(reel_video *){ NULL }, claimed);
+}
+
+reel_status reel_plan_carry_out_cached(reel_context *ctx, const reel_plan *plan, const reel_transform *transform, int frames,
+                                       bool autorotate, int codec_threads, reel_cache *cache, float *out, reel_plan_trace *trace,
+                                       reel_error *err)
 {
     reel_status status = REEL_OK;
-    reel_video *video = NULL;
+    reel_video *video = NULL, *cached = NULL;
+    reel_cached *entry = NULL;
     carry c = { 0 };
     reel_video_info claimed = { .size = sizeof claimed };
-    int64_t available = 0;
+    bool keeps = false;
     const char *path = plan->item != NULL ? plan->item->path : NULL;
     if (path == NULL || frames < 1)
         return reel_fail(err, REEL_ERR_ARG, "a plan without a video, or for %d frames, cannot be carried out", frames);
     REEL_TRY(carry_begin(&c, plan, transform, frames, out, err));
+    entry = reel_cache_find(cache, plan, frames, autorotate, &cached, &claimed);
+    if (cached != NULL) {
+        status = from_video(&c, cached, plan, &claimed, trace, err);
+        goto done;
+    }
     REEL_TRY(reel_video_open_with(ctx, path, autorotate, codec_threads, &reel_video_limits_default, &video, err));
     REEL_TRY(reel_video_get_info(video, &claimed, err));
-    REEL_TRY(reel_frames_choose(video, plan, path, frames, c.index, &available, err));
-    REEL_TRY(decode_frames(video, &c, path, err));
-    fill_places(&c);
-    if (trace != NULL)
-        fill_trace(trace, video, &claimed, &c, available);
+    if (entry != NULL)
+        REEL_TRY(keep_frames(cache, entry, &video, frames, &keeps, err));
+    if (video == NULL)
+        REEL_TRY(reel_video_open_with(ctx, path, autorotate, codec_threads, &reel_video_limits_default, &video, err));
+    REEL_TRY(from_video(&c, video, plan, &claimed, trace, err));
+    if (keeps) {
+        give(cache, entry, &video, &c, &claimed);
+        entry = NULL;
+    }
 done:
+    if (entry != NULL && cached != NULL)
+        reel_cache_done(cache, entry);
+    else if (entry != NULL)
+        reel_cache_fill(cache, entry, &(reel_video *){ NULL }, &claimed);
     reel_video_close(&video);
     carry_end(&c);
     return status;
+}
+
+reel_status reel_plan_carry_out(reel_context *ctx, const reel_plan *plan, const reel_transform *transform, int frames,
+                                bool autorotate, int codec_threads, float *out, reel_plan_trace *trace, reel_error *err)
+{
+    return reel_plan_carry_out_cached(ctx, plan, transform, frames, autorotate, codec_threads, NULL, out, trace, err);
 }
 
 void reel_plan_warn(reel_context *ctx, const reel_plan_trace *trace, const char *name)

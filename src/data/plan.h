@@ -50,6 +50,13 @@ void reel_plan_warn(reel_context *ctx, const reel_plan_trace *trace, const char 
 reel_status reel_plan_carry_out(reel_context *ctx, const reel_plan *plan, const reel_transform *transform, int frames,
                                 bool autorotate, int codec_threads, float *out, reel_plan_trace *trace, reel_error *err);
 
+/* The same, with a cache of decoded frames (data/cache.h; NULL: none): what it has is not decoded again, what it has room for is put in. The same
+ * bits in `out` and the same trace. */
+struct reel_cache;
+reel_status reel_plan_carry_out_cached(reel_context *ctx, const reel_plan *plan, const reel_transform *transform, int frames,
+                                       bool autorotate, int codec_threads, struct reel_cache *cache, float *out,
+                                       reel_plan_trace *trace, reel_error *err);
+
 /* Fills item->duration (opens the file's header only, where that tells). */
 reel_status reel_item_probe(reel_context *ctx, reel_item *item, bool autorotate, reel_error *err);
 

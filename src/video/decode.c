@@ -69,6 +69,18 @@ void reel_video_keep(reel_video *v, size_t limit)
     v->keep_limit = limit;
 }
 
+void reel_video_forget(reel_video *v, const int64_t *frame, size_t n)
+{
+    for (size_t i = 0; v->kept != NULL && i < v->index.n; i++)
+        if (!reel_is_wanted(frame, n, (int64_t)i))
+            av_frame_free(&v->kept[i]);
+}
+
+bool reel_video_mended(const reel_video *v)
+{
+    return v->mended;
+}
+
 size_t reel_video_sleep(reel_video *v, reel_context *ctx)
 {
     size_t bytes = sizeof *v + IO_BYTES + (v->index.n + 1) * (sizeof *v->kept + sizeof *v->index.shown + sizeof *v->index.time) +
@@ -191,6 +203,7 @@ static reel_status start_over(reel_video *v, int64_t *want, size_t n, reel_error
     for (size_t k = 0; k < n; k++)
         time[k] = v->index.time[want[k]];
     v->next = -1;
+    v->mended = true;
     reel_status status = reel_index_by_decoding(v, err);
     for (size_t k = 0; status == REEL_OK && k < n; k++) {
         size_t i = reel_index_first_at(&v->index, time[k]);

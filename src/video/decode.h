@@ -59,6 +59,9 @@ reel_status reel_video_decode(reel_video *video, const int64_t *frame, size_t n,
 /* Frames that are decoded from now on are kept in memory, up to `limit` bytes of them: they are decoded once. */
 void reel_video_keep(reel_video *video, size_t limit);
 bool reel_video_keeps(const reel_video *video, const int64_t *frame, size_t n);   /* are all of these kept? */
+void reel_video_forget(reel_video *video, const int64_t *frame, size_t n);        /* drops what is kept but for these (rising) */
+/* Was the index found wrong and made anew? */
+bool reel_video_mended(const reel_video *video);
 /* Closes the file and the decoder; what was counted and kept stays to be asked, with `ctx` (may be NULL). Bytes that the video still holds. */
 size_t reel_video_sleep(reel_video *video, reel_context *ctx);
 

@@ -85,6 +85,7 @@ struct reel_video {
     int64_t skipped;             /* largest display number whose packet was not decoded; -1: none */
     int64_t lost;                /* the same, of the calls before: what a wanted frame must lie behind */
     bool entered;                /* the next frame is the first behind a seek */
+    bool mended;                 /* the index was found wrong and made anew by decoding */
     bool no_seek, no_skip;       /* seeking, or leaving out frames, has disappointed */
     bool record;                 /* the index is being made: */
     reel_entry *seen;            /* (seen_n) every packet given to the decoder */
