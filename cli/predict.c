@@ -125,7 +125,7 @@ static void rate_line(cli *c, const reel_prediction_list *list)
 {
     char time[32];
     cli_duration(time, list->seconds);
-    if (list->clips > 0 && list->seconds > 0)
+    if (list->clips > 0 && list->seconds > 0 && !ferror(stdout))
         cli_say(c, "done", "%zu files, %zu clips in %s: %.3g clips/s, %.0f %% of the time waiting for clips", list->count,
                 list->clips, time, (double)list->clips / list->seconds, 100 * list->wait_share);
 }
