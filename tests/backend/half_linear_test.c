@@ -273,12 +273,13 @@ static void check_bwd_weight(const size_t *shape, bool accumulate)
 static void test_bwd_weight(void **state)
 {
     (void)state;
-    static const size_t long_one[4] = {1569, 35, 97, 1}, blocks[4] = {130, 64, 330, 0};
+    static const size_t long_one[4] = {1569, 35, 97, 1}, blocks[4] = {130, 64, 330, 0}, wide[4] = {37, 3, 2051, 1};
     for (int accumulate = 0; accumulate < 2; accumulate++) {
         for (size_t s = 0; s < SHAPES; s++)
             check_bwd_weight(shapes[s], accumulate != 0);
         check_bwd_weight(long_one, accumulate != 0);
         check_bwd_weight(blocks, accumulate != 0);
+        check_bwd_weight(wide, accumulate != 0);  /* sums of columns go by parts of 1024 */
     }
 }
 
