@@ -8,11 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/cpu.h"
 #include "video/decode.h"
 
-enum { FRAMES = 16, MOST = 1000 };
+enum { FRAMES = 16, MOST = 1000, PAGE = 1 << 21 };
 
 typedef struct job { const char *what, *path; int threads; size_t frames; } job;
 
@@ -48,7 +49,12 @@ static void carry_out(job *j)
     for (size_t k = 0; k < frames; k++)
         want[k] = uniform ? (int64_t)((double)k * (double)(n - 1) / (FRAMES - 1)) : first + (int64_t)k;
     must(reel_video_get_info(v, &info, &err), &err);
-    uint8_t *rgb = malloc(frames * (size_t)info.width * (size_t)info.height * 3);
+    /* Large pages: memory that is new each time, as the peers' is, but without a page fault for every 4 KiB of it. */
+    size_t bytes = (frames * (size_t)info.width * (size_t)info.height * 3 + PAGE - 1) / PAGE * PAGE;
+    uint8_t *rgb = aligned_alloc(PAGE, bytes);
+    if (rgb == NULL || want == NULL)
+        exit(1);
+    madvise(rgb, bytes, MADV_HUGEPAGE);
     must(reel_video_read(v, want, frames, rgb, &err), &err);
     j->frames = frames;
     free(rgb);

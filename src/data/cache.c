@@ -147,12 +147,12 @@ void reel_cache_done(reel_cache *c, reel_cached *e)
 }
 
 /* With the lock held. */
-static void settle(reel_cache *c, reel_cached *e, stage stage, size_t bytes)
+static void settle(reel_cache *c, reel_cached *e, stage to, size_t bytes)
 {
     c->told.bytes = c->told.bytes - e->bytes + bytes;
-    c->told.kept += stage == READY;
+    c->told.kept += to == READY;
     e->bytes = bytes;
-    e->stage = stage;
+    e->stage = to;
 }
 
 bool reel_cache_reserve(reel_cache *c, reel_cached *e, const reel_video_info *info, size_t n)
