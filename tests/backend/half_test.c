@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/rng.h"
 #include "naive.h"
 
 /* Rows, columns, padding; more than 1024 columns: rows of bfloat16 go through buffers of that many. */
@@ -236,6 +235,11 @@ static void test_dropout(void **state)
     mat_put(&ones);
     bed->ops->dropout(bed, ones.v, ones.v, 0.25f, key, counter);
     mat_get(&ones);
+    double same = 0, pairs = 0;
+    for (size_t r = 0; r < m; r++)
+        for (size_t c = 0; c + 1024 < n; c++, pairs++)
+            same += (mat_at(&ones, r, c) != 0) == (mat_at(&ones, r, c + 1024) != 0);
+    assert_true(fabs(same / pairs - (0.75 * 0.75 + 0.25 * 0.25)) <= 5 * sqrt(0.25 / pairs));  /* each part has draws of its own */
     for (unsigned mixture = 0; mixture < 4; mixture++) {
         mat x = mat_new_of(types[mixture % 2], m, n, n + 2), y = mat_empty_of(types[mixture / 2], m, n, n + 1);
         double *want = doubles(m * n), *slack = constants(m * n, 2 * 0x1p-24);
