@@ -15,6 +15,7 @@ import sys
 
 import numpy as np
 import torch
+import transformers
 from safetensors.numpy import save_file
 from transformers import Trainer, TrainingArguments, VideoMAEConfig, VideoMAEForVideoClassification, VideoMAEImageProcessor
 
