@@ -7,7 +7,7 @@ static void plan_json(const reel_train_plan *p)
 {
     const struct { const char *key; uint64_t bytes; } memory[] = {
         { "weights", p->weights }, { "packed", p->packed }, { "gradients", p->gradients }, { "moments", p->moments },
-        { "activations", p->activations }, { "clips", p->clips }, { "loader", p->loader },
+        { "activations", p->activations }, { "clips", p->clips }, { "loader", p->loader }, { "cache", p->cache },
         { "total", p->total }, { "room", p->room },
     };
     cli_json j = { .out = stdout };
@@ -73,6 +73,7 @@ static void plan_lines(const reel_train_plan *p)
     row("activations", p->activations, note);
     row("pixels, logits", p->clips, "");
     row("clips in flight", p->loader, "from the loader");
+    row("decoded frames", p->cache, "kept, at most");
     cli_size(size, (double)p->room);
     snprintf(note, sizeof note, "of %s", size);
     row("total", p->total, note);

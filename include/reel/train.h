@@ -76,6 +76,7 @@ typedef struct reel_train_plan {
     uint64_t gradients, moments, activations;
     uint64_t clips;                 /**< pixels, logits and hidden states of a chunk */
     uint64_t loader;                /**< decoded clips in flight */
+    uint64_t cache;                 /**< decoded frames that may be kept */
     uint64_t total, room;           /**< of memory: needed, and what may be used */
     uint64_t checkpoint;            /**< one checkpoint on the disk */
     int64_t checkpoints;            /**< so many at one time, at most */

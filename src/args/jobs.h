@@ -33,6 +33,7 @@ typedef struct reel_train_args {
     bool load_best_model_at_end; char *metric_for_best_model; bool greater_is_better;
     /* machine */
     int64_t dataloader_num_workers;              /* 0: chosen */
+    int64_t dataloader_cache_mb;                 /* 10^6 bytes; 0: none */
     bool dataloader_drop_last;
 } reel_train_args;
 
@@ -43,7 +44,7 @@ typedef struct reel_evaluate_args {
     int64_t per_device_eval_batch_size;
     double fps, sample_rate, clip_duration;
     bool autorotate;
-    int64_t dataloader_num_workers;
+    int64_t dataloader_num_workers, dataloader_cache_mb;
     char *dtype;
 } reel_evaluate_args;
 

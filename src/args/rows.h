@@ -44,6 +44,8 @@ enum { ROW_WORKERS_MAX = 256, ROW_BATCH_MAX = 4096, ROW_FRAMES_MAX = 1024, ROW_S
 #define ROW_AUTOROTATE ROW_BOOL(autorotate, GROUP_CLIPS, "true", "turn as the file's metadata says")
 #define ROW_LOADERS \
     ROW_INT(dataloader_num_workers, GROUP_MACHINE, 0, ROW_WORKERS_MAX, "0", "threads", "threads that read clips; 0: chosen")
+#define ROW_CACHE \
+    ROW_INT(dataloader_cache_mb, GROUP_MACHINE, 0, 1e6, "0", "MB", "decoded frames kept in memory; 0: none")
 #define ROW_DTYPE ROW_CHOICE(dtype, GROUP_MACHINE, "float32|fp32|bf16|bfloat16|int8", "float32", "numbers of the products")
 
 /* Closes a file's rows: the table of a job. */

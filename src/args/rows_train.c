@@ -64,6 +64,7 @@ static const reel_option rows_train[] = {
     ROW_BOOL(greater_is_better, GROUP_SAVE, "true", "not for a loss"),
 
     ROW_LOADERS,
+    ROW_CACHE,
     ROW_BOOL(bf16, GROUP_MACHINE, "false", "bfloat16 products; weights and sums float32"),
     ROW_BOOL(gradient_checkpointing, GROUP_MACHINE, "false", "less memory for a forward more a step"),
 };

@@ -14,6 +14,7 @@ static const reel_option rows_evaluate[] = {
     ROW_AUTOROTATE,
     ROW_INT(per_device_eval_batch_size, GROUP_MACHINE, 1, ROW_BATCH_MAX, "8", "clips", "clips a forward"),
     ROW_LOADERS,
+    ROW_CACHE,
     ROW_DTYPE,
 };
 JOB_TABLE(evaluate, "evaluate", "model data", NULL, NULL);

@@ -8,6 +8,7 @@
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "data/cache.h"
 #include "models/wanted.h"
 #include "train/report.h"
 #include "train/score.h"
@@ -24,6 +25,7 @@ typedef struct evaluator {
     reel_precision precision;
     reel_run *run;
     reel_pixel_kernels kernels;
+    reel_cache *cache;
     reel_transform transform;
     reel_tally tally;
     reel_state skips;
@@ -110,6 +112,14 @@ static reel_status samples_open(evaluator *e, reel_error *err)
     return status;
 }
 
+/* Useful where a clip is asked for more than once: several crops of it. */
+static reel_status cache_open(evaluator *e, reel_error *err)
+{
+    const size_t bytes = reel_cache_bytes(e->o->dataloader_cache_mb);
+    reel_status status = reel_memory_check(e->ctx, bytes, "The cache of decoded frames", "A smaller --dataloader_cache_mb needs less.", err);
+    return status == REEL_OK ? reel_cache_open(e->ctx, bytes, &e->cache, err) : status;
+}
+
 static reel_status evaluator_open(evaluator *e, reel_error *err)
 {
     reel_status status = REEL_OK;
@@ -138,6 +148,7 @@ static reel_status evaluator_open(evaluator *e, reel_error *err)
     e->transform = (reel_transform){.kind = REEL_TRANSFORM_EVAL, .processor = &e->model->processor, .height = c->height,
                                     .width = c->width, .kernels = &e->kernels};
     REEL_TRY(reel_tally_open(&e->tally, e->samples.videos, (size_t)c->labels, err));
+    REEL_TRY(cache_open(e, err));
     status = reel_run_open_as(e->model, (size_t)e->o->per_device_eval_batch_size, e->precision, &e->run, err);
 done:
     reel_load_report_free(&report);
@@ -148,6 +159,7 @@ static void evaluator_close(evaluator *e)
 {
     reel_run_close(&e->run);
     reel_tally_free(&e->tally);
+    reel_cache_close(&e->cache);
     reel_samples_free(&e->samples);
     reel_state_free(&e->skips);
     reel_dataset_close(&e->data);
@@ -221,7 +233,7 @@ static reel_status judge(evaluator *e, reel_error *err)
         .batch = (size_t)e->o->per_device_eval_batch_size, .transform = &e->transform, .frames = c->frames,
         .clip_floats = (size_t)c->frames * (size_t)c->channels * (size_t)c->height * (size_t)c->width,
         .threads = reel_train_loaders(e->ctx, e->o->dataloader_num_workers, e->data->is_packed), .ahead = 2,
-        .autorotate = e->o->autorotate, .skip_truncated = true};
+        .autorotate = e->o->autorotate, .cache = e->cache, .skip_truncated = true};
     e->judging = reel_now();
     reel_status status = reel_score_clips(e->ctx, &s, err);
     e->waited = s.waited;

@@ -114,6 +114,7 @@ reel_status reel_trainer_evaluate(reel_trainer *t, reel_error *err)
                                     .threads = t->loaders,
                                     .ahead = 2,
                                     .autorotate = t->o->autorotate,
+                                    .cache = t->cache,
                                     .skip_truncated = true};
     t->is_new_best = false;
     REEL_TRY(reel_tally_open(&e.tally, t->val.videos, s.labels, err));

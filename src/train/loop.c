@@ -155,6 +155,7 @@ static reel_status epoch_do(reel_trainer *t, int64_t epoch, int64_t first, reel_
                                  .threads = t->loaders,
                                  .ahead = 2,
                                  .autorotate = t->o->autorotate,
+                                 .cache = t->cache,
                                  .skip_truncated = true};
     REEL_TRY(reel_loader_open(t->ctx, &config, &loader, err));
     for (int64_t k = first; k < last; k++) {

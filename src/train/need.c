@@ -6,6 +6,7 @@
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "train/score.h"
 
 reel_run_settings reel_train_settings(const reel_trainer *t, int64_t batch)
 {
@@ -25,17 +26,18 @@ static reel_status loader_need(const reel_trainer *t, int64_t group, int64_t eva
     return good ? REEL_OK : reel_fail(err, REEL_ERR_LIMIT, "batches of %lld clips are more than any memory", (long long)group);
 }
 
-static reel_status need_of(const reel_trainer *t, const reel_run_settings *settings, int64_t group, reel_need *out, reel_error *err)
+static reel_status need_of(const reel_trainer *t, const reel_run_settings *settings, int64_t group, int64_t cache_mb, reel_need *out,
+                           reel_error *err)
 {
     const int64_t batch = t->o->per_device_eval_batch_size;
     size_t total = 0;
-    *out = (reel_need){0};
+    *out = (reel_need){.cache = reel_cache_bytes(cache_mb)};
     reel_status status = reel_run_plan(t->model, settings, &out->run, err);
     if (status == REEL_OK)
         status = loader_need(t, group, group == t->group ? batch : group, &out->loader, err);
     if (status != REEL_OK)
         return status;
-    if (!reel_add(&total, (size_t)out->run.total, (size_t)out->loader))
+    if (!reel_add(&total, (size_t)out->run.total, (size_t)out->loader) || !reel_add(&total, total, (size_t)out->cache))
         return reel_fail(err, REEL_ERR_LIMIT, "this run needs more than any memory");
     out->total = total;
     return REEL_OK;
@@ -44,7 +46,7 @@ static reel_status need_of(const reel_trainer *t, const reel_run_settings *setti
 reel_status reel_train_need(const reel_trainer *t, reel_need *out, reel_error *err)
 {
     const reel_run_settings settings = reel_train_settings(t, t->o->per_device_train_batch_size);
-    reel_status status = need_of(t, &settings, t->group, out, err);
+    reel_status status = need_of(t, &settings, t->group, t->o->dataloader_cache_mb, out, err);
     /* the model as it was read is given back when the run has its weights */
     const uint64_t read = t->model->weights != NULL ? (uint64_t)t->model->params.floats * sizeof(float) : 0;
     const uint64_t free_bytes = reel_memory_available() + read;
@@ -53,13 +55,13 @@ reel_status reel_train_need(const reel_trainer *t, reel_need *out, reel_error *e
     return status;
 }
 
-typedef struct advisor { const reel_trainer *t; const reel_need *need; reel_text *text; int told; } advisor;
+typedef struct advisor { const reel_trainer *t; const reel_need *need; reel_text *text; int64_t cache_mb; int told; } advisor;
 
 /* One way, if it fits: "--bf16 needs 3.9 GB". */
 static bool way_add(advisor *a, const char *what, const reel_run_settings *settings, int64_t group)
 {
     reel_need need;
-    if (need_of(a->t, settings, group, &need, NULL) != REEL_OK || need.total > a->need->room)
+    if (need_of(a->t, settings, group, a->cache_mb, &need, NULL) != REEL_OK || need.total > a->need->room)
         return false;
     reel_text_printf(a->text, "%s%s needs %.1f GB", a->told++ > 0 ? "; " : "", what, (double)need.total / 1e9);
     return true;
@@ -87,6 +89,9 @@ static void ways_add(advisor *a, bool can_bf16)
     const reel_run_settings now = reel_train_settings(t, t->o->per_device_train_batch_size);
     reel_run_settings s = now;
     const bool goes_on = t->resume_path != NULL;  /* with the batches and numbers that it began with */
+    if (t->o->dataloader_cache_mb > 0 && way_add(a, "--dataloader_cache_mb 0", &now, t->group))
+        return;
+    a->cache_mb = t->o->dataloader_cache_mb;
     s.checkpointing = true;
     if (!now.checkpointing)
         way_add(a, "--gradient_checkpointing", &s, t->group);
@@ -112,7 +117,7 @@ static void ways_add(advisor *a, bool can_bf16)
 void reel_train_advice(const reel_trainer *t, const reel_need *need, char *out, size_t size)
 {
     reel_text text = {0};
-    advisor a = {t, need, &text, 0};
+    advisor a = {t, need, &text, 0, 0};
     ways_add(&a, !t->o->bf16 && reel_precision_usable(t->ctx, REEL_PRECISION_BFLOAT16, NULL) == REEL_PRECISION_BFLOAT16);
     if (a.told == 0)
         reel_text_puts(&text, "No option of training saves enough: take a smaller model or fewer --num_frames");

@@ -9,6 +9,7 @@ enum { REEL_TRAIN_AHEAD = 2 };  /* batches that a loader keeps ready */
 typedef struct reel_need {
     reel_run_parts run;
     uint64_t loader;     /* clips in flight */
+    uint64_t cache;      /* decoded frames that may be kept */
     uint64_t total;
     uint64_t room;       /* what may be used: --max_memory, or what is free and what the model, as it was read, gives back */
     bool is_limit;       /* room is --max_memory */

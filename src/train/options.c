@@ -19,6 +19,7 @@ static bool is_free(const char *name)
                                             "config",
                                             "overwrite_output_dir",
                                             "dataloader_num_workers",
+                                            "dataloader_cache_mb",
                                             "gradient_checkpointing",
                                             "save_total_limit"};
     for (size_t i = 0; i < sizeof free_ones / sizeof *free_ones; i++)

@@ -29,7 +29,7 @@ static void fill(const reel_trainer *t, const reel_need *need, owned_plan *p)
         .steps = t->state.max_steps, .steps_per_epoch = t->updates_per_epoch,
         .epochs = (double)t->state.max_steps / (double)t->updates_per_epoch, .train_videos = t->train.videos,
         .val_clips = t->evaluates ? t->val.n : 0, .weights = r->weights, .packed = r->packed, .gradients = r->gradients,
-        .moments = r->moments, .activations = r->activations, .clips = r->clips, .loader = need->loader,
+        .moments = r->moments, .activations = r->activations, .clips = r->clips, .loader = need->loader, .cache = need->cache,
         .total = need->total, .room = need->room, .checkpoint = reel_checkpoint_bytes(t->model, t->o->save_only_model),
         .checkpoints = reel_train_checkpoints(t), .disk_free = disk_room(t->dir), .fits = need->total <= need->room};
     const uint64_t result = reel_checkpoint_bytes(t->model, true);

@@ -65,6 +65,11 @@ int reel_train_loaders(const reel_context *ctx, int64_t wanted, bool is_packed)
     return ctx->threads < 8 ? ctx->threads : 8;
 }
 
+size_t reel_cache_bytes(int64_t megabytes)
+{
+    return (size_t)megabytes * 1000000;
+}
+
 reel_status reel_packed_check(const reel_dataset *ds, const reel_config *c, reel_error *err)
 {
     const reel_st_tensor *pixels = reel_st_find(&ds->packed, "pixel_values");

@@ -31,6 +31,9 @@ reel_status reel_score_clips(reel_context *ctx, reel_scoring *s, reel_error *err
 /* Loader threads for --dataloader_num_workers (0: chosen). A packed file needs one. */
 int reel_train_loaders(const reel_context *ctx, int64_t wanted, bool is_packed);
 
+/* --dataloader_cache_mb as bytes. */
+size_t reel_cache_bytes(int64_t megabytes);
+
 /* A packed file's clips must be the model's: the message names both shapes. */
 reel_status reel_packed_check(const reel_dataset *ds, const reel_config *config, reel_error *err);
 

@@ -332,6 +332,7 @@ reel_status reel_trainer_open(reel_trainer *t, const reel_args *args, reel_error
     reel_status status = REEL_OK;
     REEL_TRY(reel_trainer_plan(t, args, err));
     REEL_TRY(memory_plan(t, err));
+    REEL_TRY(reel_cache_open(t->ctx, reel_cache_bytes(t->o->dataloader_cache_mb), &t->cache, err));
     REEL_TRY(run_open(t, err));
     REEL_TRY(dir_begin(t, err));
     if (t->resume_path != NULL) {
@@ -348,6 +349,7 @@ void reel_trainer_close(reel_trainer *t)
     if (t->made_dir)
         rmdir(t->dir);  /* only if nothing came into it */
     reel_run_close(&t->run);
+    reel_cache_close(&t->cache);
     reel_samples_free(&t->train);
     reel_samples_free(&t->val);
     reel_model_close(&t->model);

@@ -4,6 +4,7 @@
 
 #include <reel/train.h>
 
+#include "data/cache.h"
 #include "data/loader.h"
 #include "models/run.h"
 #include "train/lock.h"
@@ -37,6 +38,7 @@ typedef struct reel_trainer {
     reel_run *run;
     reel_transform train_transform, eval_transform;
     reel_pixel_kernels kernels;
+    reel_cache *cache;                /* decoded frames, or NULL */
     double clip_seconds;
     size_t clip_floats;
 

@@ -85,7 +85,7 @@ static void parts_and_steps(void **state)
     (void)state;
     const char *const more[] = {"num_train_epochs", "3", "gradient_accumulation_steps", "1", "per_device_train_batch_size", "4", NULL};
     reel_train_plan *p = plan_of(more);
-    assert_int_equal(p->total, p->weights + p->packed + p->gradients + p->moments + p->activations + p->clips + p->loader);
+    assert_int_equal(p->total, p->weights + p->packed + p->gradients + p->moments + p->activations + p->clips + p->loader + p->cache);
     assert_true(p->moments >= 2 * p->gradients - 256 && p->moments <= 2 * p->gradients + 256);
     assert_int_equal(p->steps_per_epoch, 3);  /* 9 videos, 4 at a time */
     assert_int_equal(p->steps, 9);
@@ -156,6 +156,21 @@ static void advice_is_true(void **state)
     limit(plain);
     reel_train_plan *p = plan_of(NULL);
     assert_true(p->fits && p->room == plain);
+    reel_train_plan_close(&p);
+    limit(0);
+}
+
+/* A cache counts, and is the first thing to do without. */
+static void the_cache_counts(void **state)
+{
+    (void)state;
+    const char *const kept[] = {"dataloader_cache_mb", "3", NULL};
+    const uint64_t plain = total_of(NULL);
+    assert_int_equal(total_of(kept), plain + 3000000);
+    limit(plain + 1000);
+    reel_train_plan *p = plan_of(kept);
+    assert_false(p->fits);
+    assert_ptr_equal(strstr(p->advice, "--dataloader_cache_mb 0 needs"), p->advice);
     reel_train_plan_close(&p);
     limit(0);
 }
@@ -279,7 +294,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_and_steps), cmocka_unit_test(options_save_memory), cmocka_unit_test(advice_is_true),
-        cmocka_unit_test(a_run_that_does_not_fit), cmocka_unit_test(memory_fails),
+        cmocka_unit_test(the_cache_counts), cmocka_unit_test(a_run_that_does_not_fit), cmocka_unit_test(memory_fails),
         cmocka_unit_test(converting_without_memory), cmocka_unit_test(converting_to_a_full_disk),
     };
     return cmocka_run_group_tests_name("plan", tests, setup, teardown);
