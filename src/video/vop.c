@@ -46,13 +46,11 @@ static unsigned bits_for(unsigned n)
 /* The header of the layer. false: a kind of video that is left to decoding. */
 static bool read_layer(stream *s, bits b)
 {
-    unsigned version = 1, resolution;
+    unsigned resolution;
     take(&b, 1);
     take(&b, 8);
-    if (take(&b, 1)) {
-        version = take(&b, 4);
-        take(&b, 3);
-    }
+    if (take(&b, 1))
+        take(&b, 7);
     if (take(&b, 4) == 15)
         take(&b, 16);
     if (take(&b, 1)) {  /* vol_control_parameters */
@@ -63,7 +61,7 @@ static bool read_layer(stream *s, bits b)
             take(&b, 15);
         }
     }
-    if (version > 2 || take(&b, 2) != 0 || take(&b, 1) != 1)  /* rectangular */
+    if (take(&b, 2) != 0 || take(&b, 1) != 1)  /* rectangular */
         return false;
     resolution = take(&b, 16);
     if (resolution == 0 || take(&b, 1) != 1 || b.short_of)
@@ -216,7 +214,8 @@ static bool foretell(const reel_video *v, outcome *out)
     return true;  /* a B picture that waits at the end is never decoded */
 }
 
-static void add(reel_index *x, const reel_store *s, size_t packet, outcome sent)
+/* The picture of a packet is shown when packet `by` is sent. Without a time of its own it gets, from FFmpeg, that packet's. */
+static void add(reel_index *x, const reel_store *s, size_t packet, outcome sent, size_t by)
 {
     int type = sent.type;
     const AVPacket *p = s->packet[packet];
@@ -224,7 +223,8 @@ static void add(reel_index *x, const reel_store *s, size_t packet, outcome sent)
         x->entry[x->entries++] = (reel_entry){(int64_t)x->n, p->pts, p->dts, p->pos};
     x->number[packet] = (int64_t)x->n;
     x->last = p->duration;
-    x->shown[x->n++] = (reel_shown){p->pts, p->pos, type == I_VOP, type == B_VOP && !sent.leads};  /* left out, it would take the next one with it */
+    int64_t pts = p->pts != AV_NOPTS_VALUE ? p->pts : by < s->n ? s->packet[by]->dts : AV_NOPTS_VALUE;
+    x->shown[x->n++] = (reel_shown){pts, p->pos, type == I_VOP, type == B_VOP && !sent.leads};  /* left out, it would take the next one with it */
 }
 
 /* Fills the index but for the times. *good: false where the stream is not an ordinary one. */
@@ -249,16 +249,16 @@ reel_status reel_vops_index(reel_video *v, bool *good, reel_error *err)
             continue;
         if (type[i].type == B_VOP) {
             if (references >= 2)  /* else the decoder drops it */
-                add(x, &v->store, i, type[i]);
+                add(x, &v->store, i, type[i], i);
             continue;
         }
         if (held != nothing)
-            add(x, &v->store, held, type[held]);
+            add(x, &v->store, held, type[held], i);
         held = i;
         references++;
     }
     if (*good && held != nothing)
-        add(x, &v->store, held, type[held]);
+        add(x, &v->store, held, type[held], n);
     *good = *good && x->n > 0 && x->shown[0].key;
 done:
     reel_free(type);
