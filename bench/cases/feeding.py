@@ -17,10 +17,15 @@ def lines(*command):
 
 def take_turns(m, commands, key):
     """Rounds of commands that print lines; {key(line): {program: {"rounds": [...], "median": ms} or {"error"}}}."""
-    got = {}
-    for r in range(m.rounds):
+    got, broken = {}, {}
+    for _ in range(m.rounds):
         for command in commands:
-            for line in lines(*command):
+            try:
+                told = lines(*command)
+            except Failed as e:
+                broken[os.path.basename(command[1] if command[0] == sys.executable else command[0])] = {"error": str(e)}
+                continue
+            for line in told:
                 place = got.setdefault(key(line), {}).setdefault(line["program"], {"rounds": []})
                 why = line.get("failed") or line.get("error")
                 if why:
@@ -31,6 +36,7 @@ def take_turns(m, commands, key):
         for p in programs.values():
             if "error" not in p:
                 p["median"] = statistics.median(p["rounds"])
+        programs.update(broken)
     return got
 
 

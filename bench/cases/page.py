@@ -11,6 +11,8 @@ def seconds(entry):
     if "error" in entry:
         return f"not run ({entry['error']})"
     s = entry["median"]
+    if entry.get("foreign", 0) > 0.05:
+        return f"{s:.3f} s (disturbed: others took up to {100 * entry['foreign']:.0f} % of the machine)"
     return f"{s:.3f} s" if s >= 0.1 else f"{1e3 * s:.2f} ms"
 
 

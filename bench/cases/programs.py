@@ -6,6 +6,7 @@ computes: a resident peer waits for its line. No variable that chooses kernels, 
 import json
 import os
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -132,11 +133,43 @@ class Resident:
         self.child = None
 
 
+def machine_busy():
+    """Seconds that all processors together have worked, or were taken away by a hypervisor, since the start."""
+    with open("/proc/stat") as f:
+        v = [int(x) for x in f.readline().split()[1:9]]
+    return (sum(v) - v[3] - v[4]) / os.sysconf("SC_CLK_TCK")  # all but idle and iowait
+
+
+def own_busy(program):
+    """Seconds that we, our ended children and a resident peer have worked."""
+    total = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    if getattr(program, "child", None) is not None:
+        with open(f"/proc/{program.child.pid}/stat") as f:
+            total += sum(int(x) for x in f.read().rsplit(")", 1)[1].split()[11:13]) / os.sysconf("SC_CLK_TCK")
+    return total
+
+
+def quiet_turn(program, passes, log):
+    """A turn, repeated where others took more than a twentieth of the machine meanwhile; the least disturbed of three counts."""
+    best = None
+    for _ in range(3):
+        begun, busy, own = time.perf_counter(), machine_busy(), own_busy(program)
+        value = program.turn(passes)
+        foreign = (machine_busy() - busy - (own_busy(program) - own)) / (time.perf_counter() - begun) / os.cpu_count()
+        if best is None or foreign < best[0]:
+            best = (foreign, value)
+        if foreign <= 0.05:
+            break
+        if log:
+            log(f"    disturbed: {100 * foreign:.0f} % of the machine went to others ({value:.4f} s)")
+    return best
+
+
 def measure(programs, rounds, passes, log=None):
     """Each program's rounds: {name: {"rounds": [seconds], "median": seconds, ...what it told} or {"error": reason}}.
 
     passes: a number, or a number by name. A program that fails once is out of the remaining rounds, and the reason stays."""
-    times = {name: [] for name in programs}
+    times, foreign = {name: [] for name in programs}, {name: 0.0 for name in programs}
     try:
         for program in programs.values():  # start-up, compilation and warming before the first round
             if isinstance(program, Resident):
@@ -148,7 +181,9 @@ def measure(programs, rounds, passes, log=None):
             for name, program in programs.items():
                 if program.error is None:
                     try:
-                        times[name].append(program.turn(passes.get(name, 1) if isinstance(passes, dict) else passes))
+                        others, value = quiet_turn(program, passes.get(name, 1) if isinstance(passes, dict) else passes, log)
+                        times[name].append(value)
+                        foreign[name] = max(foreign[name], others)
                     except Failed as e:
                         program.error = str(e)
                     if log and program.error is None:
@@ -156,7 +191,7 @@ def measure(programs, rounds, passes, log=None):
     finally:
         for program in programs.values():
             program.close()
-    return {name: {"error": p.error} if p.error is not None else {"rounds": times[name], "median": statistics.median(times[name]), **p.info}
+    return {name: {"error": p.error} if p.error is not None else {"rounds": times[name], "median": statistics.median(times[name]), "foreign": round(foreign[name], 3), **p.info}
             for name, p in programs.items()}
 
 
