@@ -173,6 +173,12 @@ static void turn(const reel_orientation *o, const reel_rect *r, const uint8_t *i
     }
 }
 
+bool reel_frame_alone(const reel_frame *f)
+{
+    const reel_orientation *o = &f->video->orientation;
+    return by_formula(f->av) && !o->transposed && !o->mirror_x && !o->mirror_y;
+}
+
 reel_status reel_frame_rgb(reel_frame *f, const reel_rect *rect, uint8_t *rgb, size_t stride, reel_error *err)
 {
     reel_video *v = f->video;

@@ -85,6 +85,7 @@ struct reel_video {
     int64_t skipped;             /* largest display number whose packet was not decoded; -1: none */
     int64_t lost;                /* the same, of the calls before: what a wanted frame must lie behind */
     bool entered;                /* the next frame is the first behind a seek */
+    bool any_order;              /* frames of the call in progress may be handed over in any order, by several threads */
     bool mended;                 /* the index was found wrong and made anew by decoding */
     bool no_seek, no_skip;       /* seeking, or leaving out frames, has disappointed */
     bool record;                 /* the index is being made: */
@@ -159,6 +160,8 @@ AVRational reel_frame_rate(const AVStream *s);                     /* 0/1 where 
 /* time.c: the container's length, or the counted one where that is known to be wrong. */
 double reel_known_duration(const reel_video *v);
 
+/* Is the frame converted without the video's scratch memory, so that several threads may do it? */
+bool reel_frame_alone(const reel_frame *f);
 reel_orientation reel_orientation_of(const AVStream *stream);
 bool reel_buffer_need(uint8_t **buffer, size_t *size, size_t wanted);
 

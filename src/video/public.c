@@ -1,4 +1,5 @@
 /* The public functions on a video. */
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,7 +58,7 @@ reel_status reel_video_count(reel_video *v, int64_t *frames, reel_error *err)
     return status;
 }
 
-typedef struct target { uint8_t *rgb; int width, height; } target;
+typedef struct target { uint8_t *rgb; int width, height; pthread_mutex_t lock; } target;
 
 /* A frame of another size than the first ones is fitted into the place of theirs. */
 static reel_status fit(reel_frame *f, uint8_t *rgb, const target *t, reel_error *err)
@@ -95,11 +96,16 @@ done:
 
 static reel_status take(reel_frame *f, size_t k, void *user, reel_error *err)
 {
-    const target *t = user;
+    target *t = user;
     uint8_t *rgb = t->rgb + k * (size_t)t->width * (size_t)t->height * 3;
-    if (reel_frame_width(f) != t->width || reel_frame_height(f) != t->height)
-        return fit(f, rgb, t, err);
-    return reel_frame_rgb(f, &(reel_rect){0, 0, t->width, t->height}, rgb, (size_t)t->width * 3, err);
+    bool same = reel_frame_width(f) == t->width && reel_frame_height(f) == t->height;
+    const reel_rect all = {0, 0, t->width, t->height};
+    if (same && reel_frame_alone(f))
+        return reel_frame_rgb(f, &all, rgb, (size_t)t->width * 3, err);
+    pthread_mutex_lock(&t->lock);
+    reel_status status = same ? reel_frame_rgb(f, &all, rgb, (size_t)t->width * 3, err) : fit(f, rgb, t, err);
+    pthread_mutex_unlock(&t->lock);
+    return status;
 }
 
 reel_status reel_video_read(reel_video *v, const int64_t *frame, size_t n, uint8_t *rgb, reel_error *err)
@@ -108,6 +114,12 @@ reel_status reel_video_read(reel_video *v, const int64_t *frame, size_t n, uint8
     reel_status status = reel_video_count(v, &frames, err);
     if (status != REEL_OK)
         return status;
-    target t = {rgb, v->orientation.transposed ? v->height : v->width, v->orientation.transposed ? v->width : v->height};
-    return reel_video_decode(v, frame, n, take, &t, err);
+    target t = {.rgb = rgb, .width = v->orientation.transposed ? v->height : v->width,
+                .height = v->orientation.transposed ? v->width : v->height};
+    pthread_mutex_init(&t.lock, NULL);
+    v->any_order = true;
+    status = reel_video_decode(v, frame, n, take, &t, err);
+    v->any_order = false;
+    pthread_mutex_destroy(&t.lock);
+    return status;
 }

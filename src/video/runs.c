@@ -14,7 +14,11 @@ typedef struct crew {
     const int64_t *want;
     size_t n, runs;
     run *run;
-    AVFrame **got;           /* (n) the first of equal numbers only; set before `done` is */
+    AVFrame **got;           /* (n) the first of equal numbers only; set before `done` is; NULL: already handed over */
+    bool any_order;          /* whoever decodes hands over */
+    reel_deliver_fn deliver;
+    void *user;
+    bool *given;             /* (runs) handed over by the one who decoded */
     pthread_mutex_t lock;
     size_t next;             /* under the lock: the next run */
     bool *done;              /* (runs), under the lock */
@@ -95,14 +99,28 @@ static reel_status next_frame(hand *h, const run *r, size_t *at, bool *got, reel
     }
 }
 
-/* Decodes a run; frames that do not come as expected are left out. */
-static reel_status decode_run(hand *h, const run *r, reel_error *err)
+/* The frame of places [from, to). */
+static reel_status take(hand *h, size_t from, size_t to, reel_error *err)
+{
+    crew *c = h->c;
+    reel_status status = REEL_OK;
+    for (size_t k = from; c->any_order && status == REEL_OK && k < to; k++)
+        status = c->deliver(c->user, h->frame, k, err);
+    if (c->any_order)
+        return status;
+    c->got[from] = av_frame_clone(h->frame);
+    return c->got[from] != NULL ? REEL_OK : reel_fail_nomem(err, c->v->path);
+}
+
+/* Decodes a run; frames that do not come as expected are left out. *all: they all came. */
+static reel_status decode_run(hand *h, const run *r, bool *all, reel_error *err)
 {
     const crew *c = h->c;
     const reel_index *x = &c->v->index;
     size_t at = reel_store_find(&c->v->store, r->entry->pos, r->entry->pts), k = r->first;
     int64_t next = r->entry->frame;
     bool entered = true;
+    *all = false;
     avcodec_flush_buffers(h->codec);
     while (k < r->stop) {
         bool got;
@@ -118,12 +136,14 @@ static reel_status decode_run(hand *h, const run *r, reel_error *err)
         next = number + 1;
         if (number < c->want[k])
             continue;
-        c->got[k] = av_frame_clone(h->frame);
-        if (c->got[k] == NULL)
-            return reel_fail_nomem(err, c->v->path);
-        for (k++; k < r->stop && c->want[k] == number;)
+        size_t from = k;
+        while (k < r->stop && c->want[k] == number)
             k++;
+        status = take(h, from, k, err);
+        if (status != REEL_OK)
+            return status;
     }
+    *all = true;
     return REEL_OK;
 }
 
@@ -153,9 +173,11 @@ static bool work_once(hand *h)
     if (i == c->runs)
         return false;
     prime(h);
-    reel_status status = decode_run(h, &c->run[i], &err);
+    bool all;
+    reel_status status = decode_run(h, &c->run[i], &all, &err);
     pthread_mutex_lock(&c->lock);
     c->done[i] = true;
+    c->given[i] = c->any_order && all;
     if (status != REEL_OK && c->status == REEL_OK) {
         c->status = status;
         c->error = err;
@@ -203,6 +225,11 @@ static reel_status hand_over(crew *c, reel_deliver_fn deliver, void *user, size_
             return REEL_OK;
         const run *r = &c->run[*run_at];
         size_t from = r->first;
+        if (c->given[*run_at]) {
+            *delivered = r->stop;
+            ++*run_at;
+            continue;
+        }
         for (size_t k = r->first; k < r->stop; k++) {
             if (k == r->first || c->want[k] != c->want[k - 1]) {
                 if (k > r->first)
@@ -224,7 +251,7 @@ static reel_status hand_over(crew *c, reel_deliver_fn deliver, void *user, size_
 reel_status reel_runs_decode(reel_video *v, const int64_t *want, size_t n, reel_deliver_fn deliver, void *user, size_t *delivered, reel_error *err)
 {
     reel_status status = REEL_OK;
-    crew c = {.v = v, .want = want, .n = n};
+    crew c = {.v = v, .want = want, .n = n, .any_order = v->any_order && !v->keep_wanted, .deliver = deliver, .user = user};
     hand hands[1 + HELPERS];
     int helpers = 0, opened = 0;
     int64_t most, all;
@@ -234,7 +261,8 @@ reel_status reel_runs_decode(reel_video *v, const int64_t *want, size_t n, reel_
     c.run = reel_calloc(n, sizeof *c.run);
     c.got = reel_calloc(n, sizeof(AVFrame *));
     c.done = reel_calloc(n, sizeof *c.done);
-    if (c.run == NULL || c.got == NULL || c.done == NULL || !hand_open(&hands[opened++], &c, v->codec)) {
+    c.given = reel_calloc(n, sizeof *c.given);
+    if (c.run == NULL || c.got == NULL || c.done == NULL || c.given == NULL || !hand_open(&hands[opened++], &c, v->codec)) {
         status = reel_fail_nomem(err, v->path);
         goto done;
     }
@@ -272,5 +300,6 @@ done:
     reel_free(c.run);
     reel_free(c.got);
     reel_free(c.done);
+    reel_free(c.given);
     return status;
 }

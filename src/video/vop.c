@@ -117,11 +117,19 @@ static bool read_vop(stream *s, bits b, vop *out)
     return before > 0 && after > 0 && s->gap <= UINT16_MAX;
 }
 
+/* 00 00 01 and a byte behind. Looks at every third byte where it can. */
 static const uint8_t *start_code(const uint8_t *p, const uint8_t *end)
 {
-    for (; end - p >= 4; p++)
-        if (p[0] == 0 && p[1] == 0 && p[2] == 1)
-            return p;
+    if (end - p < 4)
+        return NULL;
+    for (p += 2; p + 1 < end;) {
+        if (*p == 0)
+            p++;
+        else if (*p == 1 && p[-1] == 0 && p[-2] == 0)
+            return p - 2;
+        else
+            p += 3;
+    }
     return NULL;
 }
 

@@ -191,6 +191,37 @@ static void test_frames(void **state)
         assert_true(by_runs > 10);
 }
 
+/* Several threads that convert what they have decoded write the same pictures. */
+static void test_read(void **state)
+{
+    (void)state;
+    if (files_n == 0)
+        skip();
+    for (size_t f = 0; f < files_n; f += 3) {
+        enum { WANTED = 24 };
+        reel_error err = {0};
+        reel_video_info info = {.size = sizeof info};
+        uint8_t *rgb[2];
+        int64_t want[WANTED];
+        size_t bytes = 0;
+        for (int i = 0; i < 2; i++) {
+            reel_video *v = open_indexed(file[f], i == 0 ? 1 : 3);
+            must(reel_video_get_info(v, &info, &err), &err);
+            for (int k = 0; k < WANTED; k++)  /* some twice */
+                want[k] = k * (info.frames - 1) / (WANTED - 1);
+            bytes = (size_t)info.width * (size_t)info.height * 3 * WANTED;
+            rgb[i] = malloc(bytes);
+            memset(rgb[i], i, bytes);
+            must(reel_video_read(v, want, WANTED, rgb[i], &err), &err);
+            reel_video_close(&v);
+        }
+        if (memcmp(rgb[0], rgb[1], bytes) != 0)
+            fail_msg("%s: another picture with 3 threads", file[f]);
+        free(rgb[0]);
+        free(rgb[1]);
+    }
+}
+
 /* Frames that were kept can be had when the file is closed; others cannot. */
 static void test_sleep(void **state)
 {
@@ -276,6 +307,6 @@ static int end(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_index), cmocka_unit_test(test_frames), cmocka_unit_test(test_sleep)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_index), cmocka_unit_test(test_frames), cmocka_unit_test(test_read), cmocka_unit_test(test_sleep)};
     return cmocka_run_group_tests_name("video order", tests, begin, end);
 }
