@@ -41,11 +41,9 @@ static inline __m512 quotient(__m512 x, __m512 d, __m512 r)
     return _mm512_fmadd_ps(_mm512_fnmadd_ps(q, d, x), r, q);
 }
 
-void reel_planes_scaled_avx512(float *r, float *g, float *b, const uint8_t *rgb, size_t n, const reel_byte_scale scale[3])
+static inline void planes_scaled(float *const out[3], const uint8_t *rgb, size_t n, const reel_byte_scale scale[3], int divide)
 {
-    float *const out[3] = {r, g, b};
     __m512 d[3], dr[3], m[3], s[3], sr[3];
-    size_t i = 0;
     for (int c = 0; c < 3; c++) {
         d[c] = _mm512_set1_ps(scale[c].d);
         dr[c] = _mm512_set1_ps(scale[c].dr);
@@ -53,22 +51,27 @@ void reel_planes_scaled_avx512(float *r, float *g, float *b, const uint8_t *rgb,
         s[c] = _mm512_set1_ps(scale[c].s);
         sr[c] = _mm512_set1_ps(scale[c].sr);
     }
-    for (; i < n; i += 16) {
-        /* The last, part group goes back over values that are done; too narrow a row is left to plain C. */
-        if (i + 16 > n) {
-            if (n < 16)
-                break;
-            i = n - 16;
-        }
+    for (size_t i = 0; i < n; i += 16) {
+        i = i + 16 > n ? n - 16 : i;  /* the last, part group goes back over values that are done */
         const __m128i x[3] = {load16(rgb + 3 * i), load16(rgb + 3 * i + 16), load16(rgb + 3 * i + 32)};
         for (int c = 0; c < 3; c++) {
             __m512 v = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(channel(x, c)));
-            v = _mm512_sub_ps(quotient(v, d[c], dr[c]), m[c]);
-            _mm512_storeu_ps(out[c] + i, quotient(v, s[c], sr[c]));
+            if (divide)
+                v = quotient(v, d[c], dr[c]);
+            _mm512_storeu_ps(out[c] + i, quotient(_mm512_sub_ps(v, m[c]), s[c], sr[c]));
         }
     }
+}
+
+void reel_planes_scaled_avx512(float *r, float *g, float *b, const uint8_t *rgb, size_t n, const reel_byte_scale scale[3])
+{
+    float *const out[3] = {r, g, b};
     if (n < 16)
         reel_planes_scaled_c(r, g, b, rgb, n, scale);
+    else if (scale[0].d == 1 && scale[1].d == 1 && scale[2].d == 1)
+        planes_scaled(out, rgb, n, scale, 0);
+    else
+        planes_scaled(out, rgb, n, scale, 1);
 }
 
 /* Four output pixels, one a lane of 128 bits; 4 taps (12 of 16 bytes) at a time; a lane holds r, g, b and nothing. */
