@@ -88,6 +88,11 @@ typedef struct reel_backend_ops {
      * lse: out, float32 (batch, heads, Nq), natural log of the sum of exponentials of a row, or NULL. */
     void (*attention_fwd)(reel_backend *be, reel_view o, float *lse, reel_view q, reel_view k, reel_view v, size_t batch,
                           size_t heads, float scale);
+    /* The same for bfloat16 views without lse, and with scores in whole numbers: each row of q is quantised to 8 bits by itself, rows
+     * of k less their mean over the clip's head (which changes no probability) in groups; probabilities and v stay bfloat16
+     * (Zhang et al. 2024, SageAttention, arXiv:2410.02367, has the mean). */
+    void (*attention_int8)(reel_backend *be, reel_view o, reel_view q, reel_view k, reel_view v, size_t batch, size_t heads,
+                           float scale);
     /* dq, dk, dv are written (not added to). do_ (batch Nq, heads d). Recomputes the softmax from lse. */
     void (*attention_bwd)(reel_backend *be, reel_view dq, reel_view dk, reel_view dv, reel_view do_, reel_view o,
                           const float *lse, reel_view q, reel_view k, reel_view v, size_t batch, size_t heads, float scale);

@@ -39,19 +39,27 @@ static inline void reel_pack_int8_row(int8_t *b, const int8_t *w, size_t j, size
     /* C (m, n) = A B, or += with `sum`: A (m, k) bfloat16, B packed, C float32. lda, and k where it is odd: A is read up to the \
      * even k. Columns of C up to the next multiple of 16 are written. */ \
     K(bf16_block, (float *c, size_t ldc, const uint16_t *a, size_t lda, const uint16_t *b, size_t m, size_t n, size_t k, bool sum)) \
-    /* C (m, n) = A B in whole numbers: A (m, k) of 0 to 255, read up to the next multiple of 4; B as above, from reel_pack_int8_row. */ \
-    K(int8_block, (int32_t *c, size_t ldc, const uint8_t *a, size_t lda, const int8_t *b, size_t m, size_t n, size_t k)) \
+    /* C (m, n) = A B + start in whole numbers: A (m, k) of 0 to 255, read up to the next multiple of 4; B as above, from \
+     * reel_pack_int8_row. start: one a column up to the next multiple of 16, or NULL. */ \
+    K(int8_block, (int32_t *c, size_t ldc, const uint8_t *a, size_t lda, const int8_t *b, const int32_t *start, size_t m, size_t n, \
+                   size_t k)) \
     /* p = exp(factor (s - max of the row)); *sum of them (before rounding), *top = that max. p may lie in s, from its start. \
      * Numbers of p behind n up to `room` become 0. */ \
     K(softmax_bf16, (uint16_t *p, const float *s, size_t n, size_t room, float factor, float *top, float *sum)) \
     /* p = exp(factor s - lse[i]), ds = p (dp - delta[i]); p may lie in s and ds in dp, from their starts. */ \
     K(softmax_bwd_bf16, (uint16_t *p, uint16_t *ds, const float *s, const float *dp, size_t n, float factor, const float *lse, \
                          const float *delta)) \
+    /* y = GELU(x) within 1.5e-4, for what is rounded to bfloat16 or int8 next; y may be x. */ \
+    K(gelu_near, (float *y, const float *x, size_t n)) \
     /* A row to whole numbers 1 to 255 around 128: x = *scale (q - 128) but for rounding; *scale = max |x| / 127. */ \
     K(quantise_row, (uint8_t *q, const float *x, size_t n, float *scale)) \
-    /* y = row (acc - shift[i]) column[i] + bias[i]; bias may be NULL. */ \
-    K(dequantise_row, (float *y, const int32_t *acc, size_t n, float row, const float *column, const int32_t *shift, \
-                       const float *bias))
+    /* y = row column[i] acc + bias[i]; bias may be NULL. */ \
+    K(dequantise_row, (float *y, const int32_t *acc, size_t n, float row, const float *column, const float *bias)) \
+    /* Keys for scores in whole numbers: rows (at most REEL_PANEL) of x less mean, q = x / *scale from -127 to 127; rows of q are d \
+     * filled up with zeros to a multiple of 4. */ \
+    K(quantise_keys, (int8_t *q, float *scale, const uint16_t *x, size_t ld, const float *mean, size_t rows, size_t d)) \
+    /* softmax_bf16 over whole scores: s[i] stands for panel[i / REEL_PANEL] s[i]. p may lie in s, from its start. */ \
+    K(softmax_int8, (uint16_t *p, const int32_t *s, size_t n, size_t room, float factor, const float *panel, float *sum))
 
 typedef struct reel_low_kernels {
 #define K(name, args) void (*name) args;

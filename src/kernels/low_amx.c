@@ -18,15 +18,22 @@ typedef struct edge { uint32_t a[2 * SIDE * STEP], b[STEP * 2 * SIDE], c[4 * SID
 /* Four tiles of C at (r, j): whole ones in place, cut ones through `e`. cols: 16 or 32, rows: 1 to 32. lda in bytes, ldc in words. */
 static inline __attribute__((always_inline)) void block(uint32_t *c, size_t ldc, const unsigned char *a, size_t lda,
                                                         const uint32_t *b, size_t rows, size_t cols, size_t words, bool sum,
-                                                        const bool bytes, edge *e)
+                                                        const uint32_t *start, const bool bytes, edge *e)
 {
     const bool whole = rows == 2 * SIDE && cols == 2 * SIDE;
     uint32_t *out = whole ? c : e->c;
     const size_t ldo = whole ? ldc : 2 * SIDE;
     for (size_t r = 0; r < rows && !whole && sum; r++)
         memcpy(e->c + r * 2 * SIDE, c + r * ldc, cols * sizeof *c);
+    for (size_t r = 0; r < 2 * SIDE && start != NULL; r++)  /* the same row 32 times, whatever the number of rows */
+        memcpy(e->c + r * 2 * SIDE, start, cols * sizeof *start);
     BARRIER();
-    if (sum) {
+    if (start != NULL) {
+        _tile_loadd(0, e->c, 8 * SIDE);
+        _tile_loadd(1, e->c + SIDE, 8 * SIDE);
+        _tile_loadd(2, e->c + 2 * SIDE * SIDE, 8 * SIDE);
+        _tile_loadd(3, e->c + 2 * SIDE * SIDE + SIDE, 8 * SIDE);
+    } else if (sum) {
         _tile_loadd(0, out, ldo * 4);
         _tile_loadd(1, out + SIDE, ldo * 4);
         _tile_loadd(2, out + SIDE * ldo, ldo * 4);
@@ -84,7 +91,7 @@ static inline __attribute__((always_inline)) void block(uint32_t *c, size_t ldc,
 
 static inline __attribute__((always_inline)) void all_blocks(uint32_t *c, size_t ldc, const unsigned char *a, size_t lda,
                                                              const uint32_t *b, size_t m, size_t n, size_t words, bool sum,
-                                                             const bool bytes)
+                                                             const uint32_t *start, const bool bytes)
 {
     static const tile_config config = {
         .palette = 1, .bytes = {64, 64, 64, 64, 64, 64, 64, 64}, .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
@@ -95,7 +102,8 @@ static inline __attribute__((always_inline)) void all_blocks(uint32_t *c, size_t
         const uint32_t *panel = b + j / REEL_PANEL * words * REEL_PANEL + j % REEL_PANEL;
         const size_t cols = written - j < 2 * SIDE ? written - j : 2 * SIDE;
         for (size_t r = 0; r < m; r += 2 * SIDE)
-            block(c + r * ldc + j, ldc, a + r * lda, lda, panel, m - r < 2 * SIDE ? m - r : 2 * SIDE, cols, words, sum, bytes, &e);
+            block(c + r * ldc + j, ldc, a + r * lda, lda, panel, m - r < 2 * SIDE ? m - r : 2 * SIDE, cols, words, sum,
+                  start != NULL ? start + j : NULL, bytes, &e);
     }
     _tile_release();
 }
@@ -104,10 +112,12 @@ void reel_bf16_block_amx(float *c, size_t ldc, const uint16_t *a, size_t lda, co
                          bool sum)
 {
     all_blocks((uint32_t *)(void *)c, ldc, (const unsigned char *)a, 2 * lda, (const uint32_t *)(const void *)b, m, n, (k + 1) / 2,
-               sum, false);
+               sum, NULL, false);
 }
 
-void reel_int8_block_amx(int32_t *c, size_t ldc, const uint8_t *a, size_t lda, const int8_t *b, size_t m, size_t n, size_t k)
+void reel_int8_block_amx(int32_t *c, size_t ldc, const uint8_t *a, size_t lda, const int8_t *b, const int32_t *start, size_t m,
+                         size_t n, size_t k)
 {
-    all_blocks((uint32_t *)(void *)c, ldc, a, lda, (const uint32_t *)(const void *)b, m, n, (k + 3) / 4, false, true);
+    all_blocks((uint32_t *)(void *)c, ldc, a, lda, (const uint32_t *)(const void *)b, m, n, (k + 3) / 4, false,
+               (const uint32_t *)(const void *)start, true);
 }

@@ -192,14 +192,14 @@ void reel_bf16_block_avx512bf16(float *c, size_t ldc, const uint16_t *a, size_t 
 
 /* ---- softmax ---- */
 
-/* 2^x to 3e-6: the result becomes bfloat16. x = n + f, f in [-1/2, 1/2]; coefficients of least largest relative error. */
+/* 2^x to 8e-5: the result becomes bfloat16, whose half step is 2e-3. x = n + f, f in [-1/2, 1/2]; coefficients of least largest
+ * relative error. */
 static inline vf exp2_near(vf x)
 {
     const vf n = vf_round(x), f = vf_sub(x, n);
-    vf p = vf_fma(vf_set(0.00957009382f), f, vf_set(0.0559178597f));
-    p = vf_fma(p, f, vf_set(0.24024745f));
-    p = vf_fma(p, f, vf_set(0.693121815f));
-    p = vf_fma(p, f, vf_set(0.999999261f));
+    vf p = vf_fma(vf_set(0.05517074838f), f, vf_set(0.24261009693f));
+    p = vf_fma(p, f, vf_set(0.69326102734f));
+    p = vf_fma(p, f, vf_set(0.99992811680f));
     return vf_ldexp(p, n);
 }
 
@@ -249,18 +249,86 @@ void reel_softmax_bwd_bf16_avx512bf16(uint16_t *p, uint16_t *ds, const float *s,
     }
 }
 
+void reel_gelu_near_avx512bf16(float *y, const float *x, size_t n) { reel_gelu_near_avx512(y, x, n); }
+
 void reel_quantise_row_avx512bf16(uint8_t *q, const float *x, size_t n, float *scale)
 {
     reel_quantise_row_avx512(q, x, n, scale);
 }
 
-void reel_int8_block_avx512bf16(int32_t *c, size_t ldc, const uint8_t *a, size_t lda, const int8_t *b, size_t m, size_t n, size_t k)
+void reel_int8_block_avx512bf16(int32_t *c, size_t ldc, const uint8_t *a, size_t lda, const int8_t *b, const int32_t *start,
+                                size_t m, size_t n, size_t k)
 {
-    reel_int8_block_c(c, ldc, a, lda, b, m, n, k);  /* low_select.c has better where there is VNNI */
+    reel_int8_block_c(c, ldc, a, lda, b, start, m, n, k);  /* low_select.c has better where there is VNNI */
 }
 
-void reel_dequantise_row_avx512bf16(float *y, const int32_t *acc, size_t n, float row, const float *column, const int32_t *shift,
-                                    const float *bias)
+void reel_dequantise_row_avx512bf16(float *y, const int32_t *acc, size_t n, float row, const float *column, const float *bias)
 {
-    reel_dequantise_row_avx512(y, acc, n, row, column, shift, bias);
+    reel_dequantise_row_avx512(y, acc, n, row, column, bias);
+}
+
+/* ---- scores in whole numbers ---- */
+
+static inline vf key_part(const uint16_t *x, const float *mean, size_t n)
+{
+    const __mmask16 m = n >= LANES ? (__mmask16)0xFFFF : vf_mask(n);
+    return vf_keep(vf_sub(float_of(_mm256_maskz_loadu_epi16(m, x)), vf_get(mean, n)), vf_set(0.0f), n);
+}
+
+void reel_quantise_keys_avx512bf16(int8_t *q, float *scale, const uint16_t *x, size_t ld, const float *mean, size_t rows, size_t d)
+{
+    const size_t ldq = (d + 3) & ~(size_t)3;
+    vf most = vf_set(0.0f);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < d; i += LANES)
+            most = vf_max(vf_abs(key_part(x + r * ld + i, mean + i, d - i)), most);
+    const float top = vf_top(most);
+    const vf factor = vf_set(reel_quantise_factor(top));
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < ldq; i += LANES) {
+            const __mmask16 m = ldq - i >= LANES ? (__mmask16)0xFFFF : vf_mask(ldq - i);
+            const vf part = i < d ? key_part(x + r * ld + i, mean + i, d - i) : vf_set(0.0f);
+            _mm512_mask_cvtepi32_storeu_epi8(q + r * ldq + i, m, _mm512_cvtps_epi32(vf_mul(part, factor)));
+        }
+    *scale = top / 127.0f;
+}
+
+void reel_softmax_int8_avx512bf16(uint16_t *p, const int32_t *s, size_t n, size_t room, float factor, const float *panel, float *sum)
+{
+    const __m512i least = _mm512_set1_epi32(INT32_MIN);
+    const float turn = factor * log2_e;
+    float top = -__builtin_inff();
+    for (size_t j = 0; j < n; j += REEL_PANEL) {
+        __m512i most = least;
+        const size_t end = n - j < REEL_PANEL ? n : j + REEL_PANEL;
+        for (size_t i = j; i < end; i += LANES)
+            most = _mm512_max_epi32(most, end - i >= LANES ? _mm512_loadu_si512(s + i)
+                                                           : _mm512_mask_loadu_epi32(least, vf_mask(end - i), s + i));
+        const float x = turn * panel[j / REEL_PANEL] * (float)_mm512_reduce_max_epi32(most);
+        top = x > top ? x : top;
+    }
+    const vf shift = vf_set(top);
+    vf sum0 = vf_set(0.0f), sum1 = sum0;
+    for (size_t j = 0; j < n; j += REEL_PANEL) {
+        const vf scale = vf_set(turn * panel[j / REEL_PANEL]);
+        const size_t end = n - j < REEL_PANEL ? n : j + REEL_PANEL;
+        size_t i = j;
+        for (; i + 2 * LANES <= end; i += 2 * LANES) {
+            const vf x = exp2_near(vf_sub(vf_mul(_mm512_cvtepi32_ps(_mm512_loadu_si512(s + i)), scale), shift));
+            const vf y = exp2_near(vf_sub(vf_mul(_mm512_cvtepi32_ps(_mm512_loadu_si512(s + i + LANES)), scale), shift));
+            sum0 = vf_add(sum0, x);
+            sum1 = vf_add(sum1, y);
+            _mm512_storeu_si512(p + i, half_of_two(x, y));
+        }
+        for (; i < end; i += LANES) {
+            const __mmask16 m = end - i >= LANES ? (__mmask16)0xFFFF : vf_mask(end - i);
+            const vf w = _mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(m, s + i));
+            const vf x = vf_keep(exp2_near(vf_sub(vf_mul(w, scale), shift)), vf_set(0.0f), end - i);
+            sum0 = vf_add(sum0, x);
+            _mm256_mask_storeu_epi16(p + i, m, half_of(x));
+        }
+    }
+    for (size_t i = n; i < room; i++)
+        p[i] = 0;
+    *sum = vf_sum(vf_add(sum0, sum1));
 }

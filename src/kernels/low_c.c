@@ -76,13 +76,14 @@ void reel_bf16_block_c(float *c, size_t ldc, const uint16_t *a, size_t lda, cons
         }
 }
 
-void reel_int8_block_c(int32_t *c, size_t ldc, const uint8_t *a, size_t lda, const int8_t *b, size_t m, size_t n, size_t k)
+void reel_int8_block_c(int32_t *c, size_t ldc, const uint8_t *a, size_t lda, const int8_t *b, const int32_t *start, size_t m,
+                       size_t n, size_t k)
 {
     const size_t written = (n + 15) & ~(size_t)15, deep = (k + 3) & ~(size_t)3;
     for (size_t r = 0; r < m; r++)
         for (size_t j = 0; j < written; j++) {
             const int8_t *column = b + j / REEL_PANEL * REEL_PANEL * deep + j % REEL_PANEL * 4;
-            int32_t all = 0;
+            int32_t all = start != NULL ? start[j] : 0;
             for (size_t i = 0; i < k; i++)
                 all += (int32_t)a[r * lda + i] * (int32_t)column[i / 4 * 4 * REEL_PANEL + i % 4];
             c[r * ldc + j] = all;
@@ -116,6 +117,12 @@ void reel_softmax_bwd_bf16_c(uint16_t *p, uint16_t *ds, const float *s, const fl
     }
 }
 
+void reel_gelu_near_c(float *y, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = 0.5f * x[i] * erfcf(-0.70710678f * x[i]);
+}
+
 void reel_quantise_row_c(uint8_t *q, const float *x, size_t n, float *scale)
 {
     float most = 0;
@@ -127,9 +134,43 @@ void reel_quantise_row_c(uint8_t *q, const float *x, size_t n, float *scale)
     *scale = most / 127.0f;
 }
 
-void reel_dequantise_row_c(float *y, const int32_t *acc, size_t n, float row, const float *column, const int32_t *shift,
-                           const float *bias)
+void reel_dequantise_row_c(float *y, const int32_t *acc, size_t n, float row, const float *column, const float *bias)
 {
     for (size_t i = 0; i < n; i++)
-        y[i] = fmaf((float)(acc[i] - shift[i]), row * column[i], bias != NULL ? bias[i] : 0.0f);
+        y[i] = fmaf((float)acc[i], row * column[i], bias != NULL ? bias[i] : 0.0f);
+}
+
+void reel_quantise_keys_c(int8_t *q, float *scale, const uint16_t *x, size_t ld, const float *mean, size_t rows, size_t d)
+{
+    const size_t ldq = (d + 3) & ~(size_t)3;
+    float most = 0;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < d; i++) {
+            const float size = fabsf(float_of(x[r * ld + i]) - mean[i]);
+            most = size > most ? size : most;
+        }
+    const float factor = reel_quantise_factor(most);
+    memset(q, 0, rows * ldq);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < d; i++)
+            q[r * ldq + i] = (int8_t)nearbyintf((float_of(x[r * ld + i]) - mean[i]) * factor);
+    *scale = most / 127.0f;
+}
+
+void reel_softmax_int8_c(uint16_t *p, const int32_t *s, size_t n, size_t room, float factor, const float *panel, float *sum)
+{
+    float most = -INFINITY;
+    double all = 0;
+    for (size_t i = 0; i < n; i++) {
+        const float x = factor * panel[i / REEL_PANEL] * (float)s[i];
+        most = x > most ? x : most;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const float e = expf(factor * panel[i / REEL_PANEL] * (float)s[i] - most);
+        all += (double)e;
+        p[i] = half_of(e);
+    }
+    for (size_t i = n; i < room; i++)
+        p[i] = 0;
+    *sum = (float)all;
 }

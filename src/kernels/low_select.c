@@ -12,17 +12,18 @@ void reel_low_kernels_select(reel_low_kernels *k, unsigned cpu_flags)
 #if defined(__x86_64__)
     if (!(cpu_flags & REEL_CPU_AVX512))
         return;
+    k->gelu_near = reel_gelu_near_avx512;
     k->quantise_row = reel_quantise_row_avx512;
     k->dequantise_row = reel_dequantise_row_avx512;
     if (cpu_flags & REEL_CPU_AVX512_VNNI)
         k->int8_block = reel_int8_block_avx512vnni;
     if (!(cpu_flags & REEL_CPU_AVX512_BF16))
         return;
-    void (*int8_block)(int32_t *, size_t, const uint8_t *, size_t, const int8_t *, size_t, size_t, size_t) = k->int8_block;
+    const reel_low_kernels before = *k;
 #define K(name, args) k->name = reel_##name##_avx512bf16;
     REEL_LOW_KERNELS(K)
 #undef K
-    k->int8_block = int8_block;
+    k->int8_block = before.int8_block;
     k->isa = "avx512bf16";
     if (cpu_flags & REEL_CPU_AMX_INT8)
         k->int8_block = reel_int8_block_amx;

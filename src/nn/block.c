@@ -39,6 +39,11 @@ static float score_scale(const reel_block *b)
 static void attention_fwd(reel_pass *p, const reel_block *b, reel_view o, float *lse, reel_view qkv)
 {
     size_t d = b->proj.in;
+    if (p->pack == REEL_PACK_INT8 && p->dtype == REEL_BF16) {
+        p->be->ops->attention_int8(p->be, o, reel_view_cols(qkv, 0, d), reel_view_cols(qkv, d, d), reel_view_cols(qkv, 2 * d, d),
+                                   p->batch, b->heads, score_scale(b));
+        return;
+    }
     p->be->ops->attention_fwd(p->be, o, lse, reel_view_cols(qkv, 0, d), reel_view_cols(qkv, d, d), reel_view_cols(qkv, 2 * d, d),
                               p->batch, b->heads, score_scale(b));
 }

@@ -39,6 +39,11 @@ static void attention_fwd(reel_backend *be, reel_view o, float *lse, reel_view q
     (void)be; (void)o; (void)lse; (void)q; (void)k; (void)v; (void)batch; (void)heads; (void)scale;
 }
 
+static void attention_int8(reel_backend *be, reel_view o, reel_view q, reel_view k, reel_view v, size_t batch, size_t heads, float scale)
+{
+    (void)be; (void)o; (void)q; (void)k; (void)v; (void)batch; (void)heads; (void)scale;
+}
+
 static void attention_bwd(reel_backend *be, reel_view dq, reel_view dk, reel_view dv, reel_view do_, reel_view o,
                           const float *lse, reel_view q, reel_view k, reel_view v, size_t batch, size_t heads, float scale)
 {
@@ -96,7 +101,7 @@ static void adamw(reel_backend *be, float *p, float *m, float *v, const float *g
 static const reel_backend_ops ops = {
     .name = "measure", .close = close_, .sync = sync_, .mem_alloc = mem_alloc, .mem_free = mem_free, .upload = upload,
     .download = download, .host_view = host_view, .copy = copy, .zero = zero, .linear_fwd = linear_fwd, .linear_bwd_input = linear_bwd_input,
-    .linear_bwd_weight = linear_bwd_weight, .attention_fwd = attention_fwd, .attention_bwd = attention_bwd,
+    .linear_bwd_weight = linear_bwd_weight, .attention_fwd = attention_fwd, .attention_int8 = attention_int8, .attention_bwd = attention_bwd,
     .layernorm_fwd = layernorm_fwd, .layernorm_bwd = layernorm_bwd, .act_fwd = act_fwd, .act_bwd = act_bwd, .add = add,
     .add_table = add_table, .patch_gather = patch_gather, .rows_mean = two_views, .rows_mean_bwd = two_views,
     .dropout = dropout, .sum_squares = sum_squares, .adamw = adamw, .cast = two_views,

@@ -16,7 +16,8 @@
 
 void reel_bf16_block_emulated(float *c, size_t ldc, const uint16_t *a, size_t lda, const uint16_t *b, size_t m, size_t n, size_t k,
                               bool sum);  /* both in tiles_emulated.c */
-void reel_int8_block_emulated(int32_t *c, size_t ldc, const uint8_t *a, size_t lda, const int8_t *b, size_t m, size_t n, size_t k);
+void reel_int8_block_emulated(int32_t *c, size_t ldc, const uint8_t *a, size_t lda, const int8_t *b, const int32_t *start, size_t m, size_t n,
+                              size_t k);
 
 enum { ROOM = 1 << 18 };
 static reel_low_kernels plain, fast;
@@ -167,11 +168,11 @@ static void test_softmax(void **state)
         memset(hb, 0x5a, (n + 70) * 2);
         plain.softmax_bf16(ha, fa, n, n + 5, 0.125f, &top[0], &sum[0]);
         fast.softmax_bf16(hb, fa, n, n + 5, 0.125f, &top[1], &sum[1]);
-        assert_true(top[0] == top[1] && fabsf(sum[0] - sum[1]) <= 1e-5f * sum[0]);
+        assert_true(top[0] == top[1] && fabsf(sum[0] - sum[1]) <= 8e-5f * sum[0]);
         near_half("softmax", hb, ha, n);
         for (size_t i = 0; i < n; i++)
             all += exp(0.125 * ((double)fa[i] - (double)top[0]));
-        assert_true(fabs(all - (double)sum[1]) <= 1e-5 * all);
+        assert_true(fabs(all - (double)sum[1]) <= 8e-5 * all);
         for (size_t i = n; i < n + 5; i++)
             assert_int_equal(hb[i], 0);
         assert_int_equal(hb[n + 5], 0x5a5a);
@@ -200,7 +201,7 @@ static void test_int8(void **state)
 {
     (void)state;
     static uint8_t q[2][4096];
-    static int32_t acc[4096], shift[4096];
+    static int32_t acc[4096];
     EACH_SIZE(n) {
         float scale[2];
         fill(fa, n, 5.0f);
@@ -213,7 +214,6 @@ static void test_int8(void **state)
             assert_true(q[0][i] >= 1);
             assert_true(fabsf(((float)q[0][i] - 128) * scale[0] - fa[i]) <= 0.5001f * scale[0] + 1e-6f);
             acc[i] = (int32_t)(unit() * 1e6f);
-            shift[i] = (int32_t)(unit() * 1e5f);
         }
         for (size_t i = 0; i < n; i++)
             fa[i] = unit() * 2e-37f;  /* 127 / max would be infinite: numbers as good as zero */
@@ -226,8 +226,8 @@ static void test_int8(void **state)
         for (int with = 0; with < 2; with++) {
             memset(fa, 0x5a, (n + 20) * sizeof *fa);
             memset(fd, 0x5a, (n + 20) * sizeof *fd);
-            plain.dequantise_row(fa, acc, n, 0.03f, fb, shift, with ? fc : NULL);
-            fast.dequantise_row(fd, acc, n, 0.03f, fb, shift, with ? fc : NULL);
+            plain.dequantise_row(fa, acc, n, 0.03f, fb, with ? fc : NULL);
+            fast.dequantise_row(fd, acc, n, 0.03f, fb, with ? fc : NULL);
             same_bytes("dequantise_row", fd, fa, (n + 20) * sizeof *fa);
         }
     }
@@ -252,17 +252,97 @@ static void test_int8_block(void **state)
         memset(b, 0, reel_quads_size(k, n));
         for (size_t j = 0; j < n; j++)
             reel_pack_int8_row(b, w + j * k, j, k);
+        static int32_t start[512];
+        for (size_t j = 0; j < 512; j++)
+            start[j] = (int32_t)(unit() * 1e5f);
         memset(c, 0x5a, sizeof c);
-        plain.int8_block(c[0], ldc, a, lda, b, m, n, k);
-        fast.int8_block(c[1], ldc, a, lda, b, m, n, k);
+        plain.int8_block(c[0], ldc, a, lda, b, NULL, m, n, k);
+        fast.int8_block(c[1], ldc, a, lda, b, NULL, m, n, k);
+        same_bytes("int8_block without start", c[1], c[0], (m * ldc + 64) * sizeof c[0][0]);
+        memset(c, 0x5a, sizeof c);
+        plain.int8_block(c[0], ldc, a, lda, b, start, m, n, k);
+        fast.int8_block(c[1], ldc, a, lda, b, start, m, n, k);
         same_bytes("int8_block", c[1], c[0], (m * ldc + 64) * sizeof c[0][0]);
         for (size_t r = 0; r < m; r++)
             for (size_t j = 0; j < n; j++) {
-                int32_t want = 0;
+                int32_t want = start[j];
                 for (size_t i = 0; i < k; i++)
                     want += (int32_t)a[r * lda + i] * w[j * k + i];
                 assert_int_equal(c[0][r * ldc + j], want);
             }
+    }
+}
+
+static void test_gelu(void **state)
+{
+    (void)state;
+    for (float x = -20.0f; x < 20.0f; x += 0.0013f) {
+        const double want = 0.5 * (double)x * erfc(-(double)x * 0.70710678118654752);
+        float y[2];
+        plain.gelu_near(&y[0], &x, 1);
+        fast.gelu_near(&y[1], &x, 1);
+        assert_true(fabs((double)y[0] - want) <= 1e-6 + 1e-6 * fabs(want));
+        assert_true(fabs((double)y[1] - want) <= (fabsf(x) <= 4.2f ? 6e-5 : 2.2e-4));
+        assert_true(fabsf(x) >= 1 || fabs((double)y[1] - want) <= 1e-4 * fabs(want));
+    }
+    EACH_SIZE(n) {
+        fill(fa, n, 5.0f);
+        memset(fb, 0x5a, (n + 20) * sizeof *fb);
+        fast.gelu_near(fb, fa, n);
+        fast.gelu_near(fa, fa, n);
+        same_bytes("gelu_near in place", fa, fb, n * sizeof *fa);
+        assert_int_equal(((uint32_t *)(void *)fb)[n], 0x5a5a5a5a);
+    }
+    float odd[2] = {INFINITY, NAN};
+    fast.gelu_near(odd, odd, 2);
+    assert_true(isinf(odd[0]) && isnan(odd[1]));
+}
+
+static void test_int8_scores(void **state)
+{
+    (void)state;
+    static int8_t q[2][REEL_PANEL * 132];
+    static const size_t widths[] = {1, 5, 16, 63, 64, 80, 128};
+    for (size_t w = 0; w < sizeof widths / sizeof *widths; w++)
+        for (size_t rows = 1; rows <= REEL_PANEL; rows += 21) {
+            const size_t d = widths[w];
+            float scale[2];
+            fill_half(ha, rows * (d + 3), 3.0f);
+            fill(fa, d, 1.0f);
+            memset(q, 0x5a, sizeof q);
+            plain.quantise_keys(q[0], &scale[0], ha, d + 3, fa, rows, d);
+            fast.quantise_keys(q[1], &scale[1], ha, d + 3, fa, rows, d);
+            same_bytes("quantise_keys", q[1], q[0], sizeof q[0]);
+            assert_true(scale[0] == scale[1]);
+            for (size_t r = 0; r < rows; r++)
+                for (size_t i = 0; i < d; i++)
+                    assert_true(fabsf((float)q[0][r * ((d + 3) & ~(size_t)3) + i] * scale[0] - (value(ha[r * (d + 3) + i]) - fa[i])) <=
+                                0.5001f * scale[0]);
+        }
+    static int32_t s[4096];
+    EACH_SIZE(n) {
+        if (n == 0)
+            continue;
+        float sum[2];
+        double all = 0, most = -INFINITY;
+        for (size_t i = 0; i < n; i++)
+            s[i] = (int32_t)(unit() * 1e5f);
+        for (size_t i = 0; i <= n / REEL_PANEL; i++)
+            fb[i] = 1e-4f * (1.5f + unit());
+        plain.softmax_int8(ha, s, n, n + 5, 0.125f, fb, &sum[0]);
+        memset(hb, 0x5a, (n + 70) * 2);
+        fast.softmax_int8(hb, s, n, n + 5, 0.125f, fb, &sum[1]);
+        near_half("softmax_int8", hb, ha, n);
+        for (size_t i = 0; i < n; i++)
+            most = fmax(most, 0.125 * (double)fb[i / REEL_PANEL] * s[i]);
+        for (size_t i = 0; i < n; i++)
+            all += exp(0.125 * (double)fb[i / REEL_PANEL] * s[i] - most);
+        assert_true(fabs(all - (double)sum[0]) <= 1e-5 * all && fabs(all - (double)sum[1]) <= 8e-5 * all);
+        for (size_t i = n; i < n + 5; i++)
+            assert_int_equal(hb[i], 0);
+        assert_int_equal(hb[n + 5], 0x5a5a);
+        fast.softmax_int8((uint16_t *)(void *)s, s, n, n, 0.125f, fb, &sum[1]);
+        same_bytes("softmax_int8 in place", s, hb, 2 * n);
     }
 }
 
@@ -272,6 +352,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conversion), cmocka_unit_test(test_packing), cmocka_unit_test(test_block),
         cmocka_unit_test(test_softmax), cmocka_unit_test(test_int8), cmocka_unit_test(test_int8_block),
+        cmocka_unit_test(test_gelu), cmocka_unit_test(test_int8_scores),
     };
     unsigned flags = 0;
     if (strcmp(name, "avx512") == 0)

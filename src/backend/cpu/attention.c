@@ -2,6 +2,7 @@
  * maximum of a row is known before its exponentials and nothing is ever rescaled. Probabilities take the scores' place. The (Nq, Nk)
  * matrix is never there. Threads share the blocks of all heads; rows do not depend on each other, so neither do they on the shares. */
 #include <omp.h>
+#include <string.h>
 
 #include "backend/cpu/attention.h"
 
@@ -10,13 +11,24 @@ enum { ROWS = 64, ROWS_F32 = 48 };
 
 typedef struct forward {
     const reel_cpu_type *t;
+    bool int8;          /* scores in whole numbers */
     reel_attention_shape p;
     reel_view o, q, k, v;
     float *lse;
 } forward;
 
 /* A thread's memory: packed K and V, rows of Q, scores, rows of the result. */
-typedef struct room { void *k, *v, *q; float *s, *out; size_t lds, ldo, rows; } room;
+typedef struct room {
+    void *k, *v, *q;
+    float *s, *out;
+    size_t lds, ldo, rows;
+    /* int8: a group of keys by rows; their mean; a scale a panel of keys; what the sums begin with */
+    int8_t *keys;
+    float *mean, *scale;
+    int32_t *start;
+} room;
+
+static size_t fours(size_t n) { return (n + 3) & ~(size_t)3; }
 
 static size_t lay_out(const reel_cpu *c, const forward *f, room *m, unsigned char *scratch)
 {
@@ -32,15 +44,61 @@ static size_t lay_out(const reel_cpu *c, const forward *f, room *m, unsigned cha
     m->q = reel_cpu_carve(scratch, &at, ROWS * t->depth(f->p.d) * t->size);
     m->s = reel_cpu_carve(scratch, &at, ROWS * m->lds * sizeof(float));
     m->out = reel_cpu_carve(scratch, &at, ROWS * m->ldo * sizeof(float));
+    if (f->int8) {
+        m->keys = reel_cpu_carve(scratch, &at, REEL_PANEL * fours(f->p.d));
+        m->mean = reel_cpu_carve(scratch, &at, 2 * f->p.d * sizeof(float));
+        m->scale = reel_cpu_carve(scratch, &at, reel_panel_columns(f->p.nk) / REEL_PANEL * sizeof(float));
+        m->start = reel_cpu_carve(scratch, &at, reel_panel_columns(f->p.nk) * sizeof(int32_t));
+    }
     return at;
 }
 
-static void block(const reel_cpu *c, const forward *f, size_t job, size_t first, size_t rows, const room *m)
+/* K as whole numbers, a panel of keys after the other: in words of four they lie as bfloat16 does in words of two. */
+static void pack_keys(const reel_cpu *c, const forward *f, const uint16_t *k, const room *m)
+{
+    const size_t d = f->p.d, nk = f->p.nk, half = fours(d) / 2;
+    float *row = m->mean + d;
+    memset(m->mean, 0, d * sizeof(float));
+    for (size_t r = 0; r < nk; r++) {
+        c->low.from_bf16(row, k + r * f->k.ld, d);
+        c->k.add_bias(m->mean, row, d);
+    }
+    c->k.scale(m->mean, m->mean, 1.0f / (float)nk, d);
+    for (size_t key = 0; key < nk; key += REEL_PANEL) {
+        const size_t rows = reel_cpu_min(REEL_PANEL, nk - key);
+        c->low.quantise_keys(m->keys, &m->scale[key / REEL_PANEL], k + key * f->k.ld, f->k.ld, m->mean, rows, d);
+        for (size_t r = 0; r < REEL_PANEL; r++) {
+            int32_t sum = 0;
+            for (size_t i = 0; r < rows && i < fours(d); i++)
+                sum += m->keys[r * fours(d) + i];
+            m->start[key + r] = -128 * sum;
+        }
+        c->low.pack_turned_bf16((uint16_t *)m->k + key * half, (const uint16_t *)(const void *)m->keys, half, half, rows);
+    }
+}
+
+static void scores_int8(const reel_cpu *c, const forward *f, size_t b, size_t h, size_t first, size_t rows, const room *m, float *sum)
+{
+    const size_t d = f->p.d, lda = fours(d);
+    uint8_t *q = m->q;
+    int32_t *s = (int32_t *)(void *)m->s;
+    float scale[ROWS], *row = m->mean + d;
+    for (size_t r = 0; r < rows; r++) {
+        memset(q + r * lda, 128, lda);
+        c->low.from_bf16(row, reel_attention_head(f->q, b, f->p.nq, h, d, first + r), d);
+        c->low.quantise_row(q + r * lda, row, d, &scale[r]);
+    }
+    c->low.int8_block(s, m->lds, q, lda, m->k, m->start, rows, f->p.nk, d);
+    for (size_t r = 0; r < rows; r++)
+        c->low.softmax_int8((uint16_t *)(void *)(s + r * m->lds), s + r * m->lds, f->p.nk, f->t->depth(f->p.nk), f->p.scale * scale[r],
+                            m->scale, &sum[r]);
+}
+
+static void scores(const reel_cpu *c, const forward *f, size_t job, size_t b, size_t h, size_t first, size_t rows, const room *m, float *sum)
 {
     const reel_cpu_type *t = f->t;
     const reel_attention_shape *p = &f->p;
-    const size_t b = job / p->heads, h = job % p->heads;
-    float sum[ROWS], lse;
+    float lse;
     reel_cpu_copy_rows(t, m->q, reel_attention_head(f->q, b, p->nq, h, p->d, first), f->q.ld, rows, p->d);
     t->block(c, m->s, m->lds, m->q, t->depth(p->d), m->k, rows, p->nk, p->d, false);
     for (size_t r = 0; r < rows; r++) {
@@ -48,6 +106,18 @@ static void block(const reel_cpu *c, const forward *f, size_t job, size_t first,
         if (f->lse != NULL)
             f->lse[job * p->nq + first + r] = lse;
     }
+}
+
+static void block(const reel_cpu *c, const forward *f, size_t job, size_t first, size_t rows, const room *m)
+{
+    const reel_cpu_type *t = f->t;
+    const reel_attention_shape *p = &f->p;
+    const size_t b = job / p->heads, h = job % p->heads;
+    float sum[ROWS];
+    if (f->int8)
+        scores_int8(c, f, b, h, first, rows, m, sum);
+    else
+        scores(c, f, job, b, h, first, rows, m, sum);
     reel_cpu_multiply(c, t, m->out, m->ldo, m->s, m->lds * (sizeof(float) / t->size), m->v, rows, p->d, p->nk, false);
     for (size_t r = 0; r < rows; r++) {
         float *out = m->out + r * m->ldo;
@@ -64,7 +134,10 @@ static void share(const reel_cpu *c, const forward *f, size_t slot, size_t slots
     for (size_t i = first; i < last; i++) {
         const size_t job = i / blocks, b = job / p->heads, h = job % p->heads, row = i % blocks * m->rows;
         if (i == first || row == 0) {
-            f->t->pack_turned(c, m->k, reel_attention_head(f->k, b, p->nk, h, p->d, 0), f->k.ld, p->d, p->nk);
+            if (f->int8)
+                pack_keys(c, f, reel_attention_head(f->k, b, p->nk, h, p->d, 0), m);
+            else
+                f->t->pack_turned(c, m->k, reel_attention_head(f->k, b, p->nk, h, p->d, 0), f->k.ld, p->d, p->nk);
             f->t->pack(c, m->v, reel_attention_head(f->v, b, p->nk, h, p->d, 0), f->v.ld, p->nk, p->d);
         }
         block(c, f, job, row, reel_cpu_min(m->rows, p->nq - row), m);
@@ -84,23 +157,44 @@ bool reel_attention_takes(reel_cpu *c, const char *op, const reel_view *views, s
     return true;
 }
 
+static void run(reel_cpu *c, const forward *f)
+{
+    room sizes;
+    const size_t bytes = lay_out(c, f, &sizes, NULL);
+    unsigned char *scratch = reel_cpu_scratch(c, bytes * (size_t)c->threads);
+    if (scratch == NULL || c->base.planning)
+        return;
+#pragma omp parallel num_threads(c->threads)
+    {
+        const size_t slot = (size_t)omp_get_thread_num();
+        room mine;
+        lay_out(c, f, &mine, scratch + slot * bytes);
+        share(c, f, slot, (size_t)omp_get_num_threads(), &mine);
+    }
+}
+
 void reel_cpu_attention_fwd(reel_backend *be, reel_view o, float *lse, reel_view q, reel_view k, reel_view v, size_t batch,
                             size_t heads, float scale)
 {
     reel_cpu *c = reel_cpu_ready(be);
     if (c == NULL || !reel_attention_takes(c, "attention_fwd", (reel_view[]){o, q, k, v}, 4) || q.rows == 0)
         return;
-    const forward f = {reel_cpu_type_of(q), reel_attention_shape_of(q, k, batch, heads, scale), o, q, k, v, lse};
-    room sizes;
-    const size_t bytes = lay_out(c, &f, &sizes, NULL);
-    unsigned char *scratch = reel_cpu_scratch(c, bytes * (size_t)c->threads);
-    if (scratch == NULL || be->planning)
+    const forward f = {.t = reel_cpu_type_of(q), .p = reel_attention_shape_of(q, k, batch, heads, scale), .o = o, .q = q, .k = k, .v = v,
+                       .lse = lse};
+    run(c, &f);
+}
+
+void reel_cpu_attention_int8(reel_backend *be, reel_view o, reel_view q, reel_view k, reel_view v, size_t batch, size_t heads,
+                             float scale)
+{
+    reel_cpu *c = reel_cpu_ready(be);
+    if (c == NULL || !reel_attention_takes(c, "attention_int8", (reel_view[]){o, q, k, v}, 4) || q.rows == 0)
         return;
-#pragma omp parallel num_threads(c->threads)
-    {
-        const size_t slot = (size_t)omp_get_thread_num();
-        room mine;
-        lay_out(c, &f, &mine, scratch + slot * bytes);
-        share(c, &f, slot, (size_t)omp_get_num_threads(), &mine);
+    if (q.dtype != REEL_BF16) {
+        reel_backend_fail(be, REEL_ERR_UNSUPPORTED, "attention_int8: views must be BF16");
+        return;
     }
+    const forward f = {.t = &reel_cpu_bf16, .int8 = true, .p = reel_attention_shape_of(q, k, batch, heads, scale), .o = o, .q = q, .k = k,
+                       .v = v};
+    run(c, &f);
 }

@@ -94,6 +94,8 @@ void reel_cpu_linear_bwd_weight(reel_backend *be, reel_view dw, float *db, reel_
 /* attention.c, attention_bwd.c */
 void reel_cpu_attention_fwd(reel_backend *be, reel_view o, float *lse, reel_view q, reel_view k, reel_view v, size_t batch,
                             size_t heads, float scale);
+void reel_cpu_attention_int8(reel_backend *be, reel_view o, reel_view q, reel_view k, reel_view v, size_t batch, size_t heads,
+                             float scale);
 void reel_cpu_attention_bwd(reel_backend *be, reel_view dq, reel_view dk, reel_view dv, reel_view do_, reel_view o,
                             const float *lse, reel_view q, reel_view k, reel_view v, size_t batch, size_t heads, float scale);
 /* norm.c */

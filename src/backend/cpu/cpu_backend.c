@@ -108,6 +108,7 @@ static const reel_backend_ops cpu_ops = {
     .linear_bwd_input = reel_cpu_linear_bwd_input,
     .linear_bwd_weight = reel_cpu_linear_bwd_weight,
     .attention_fwd = reel_cpu_attention_fwd,
+    .attention_int8 = reel_cpu_attention_int8,
     .attention_bwd = reel_cpu_attention_bwd,
     .layernorm_fwd = reel_cpu_layernorm_fwd,
     .layernorm_bwd = reel_cpu_layernorm_bwd,

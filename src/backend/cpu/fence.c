@@ -136,6 +136,12 @@ static void fence_attention_fwd(reel_backend *be, reel_view o, float *lse, reel_
     FENCED(attention_fwd, o, lse, q, k, v, batch, heads, scale);
 }
 
+static void fence_attention_int8(reel_backend *be, reel_view o, reel_view q, reel_view k, reel_view v, size_t batch, size_t heads,
+                                 float scale)
+{
+    FENCED(attention_int8, o, q, k, v, batch, heads, scale);
+}
+
 static void fence_attention_bwd(reel_backend *be, reel_view dq, reel_view dk, reel_view dv, reel_view do_, reel_view o,
                                 const float *lse, reel_view q, reel_view k, reel_view v, size_t batch, size_t heads,
                                 float scale)
@@ -209,6 +215,7 @@ static const reel_backend_ops fence_ops = {
     .linear_bwd_input = fence_linear_bwd_input,
     .linear_bwd_weight = fence_linear_bwd_weight,
     .attention_fwd = fence_attention_fwd,
+    .attention_int8 = fence_attention_int8,
     .attention_bwd = fence_attention_bwd,
     .layernorm_fwd = fence_layernorm_fwd,
     .layernorm_bwd = fence_layernorm_bwd,

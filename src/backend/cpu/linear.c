@@ -45,23 +45,28 @@ static void plan_scratch(job *j)
 }
 
 /* Sums of row r, columns [col, col + n), on their way to y; sums may be overwritten. */
-static void finish(const job *j, float *sums, size_t r, size_t col, size_t n)
+static void finish(const job *j, float *sums, const float *bias, size_t r, size_t col, size_t n)
 {
     const reel_cpu *c = j->c;
     float other[GROUP];
-    if (j->bias != NULL)
-        c->k.add_bias(sums, j->bias + col, n);
+    if (bias != NULL)
+        c->k.add_bias(sums, bias + col, n);
     if (reel_cpu_given(c, j->pre)) {
         if (j->pre.dtype == REEL_F32)
             memcpy(reel_cpu_row(j->pre, r) + col, sums, n * sizeof *sums);
         reel_cpu_store(c, j->pre, r, col, n, sums);
     }
-    if (j->act != REEL_ACT_NONE)
+    if (j->act == REEL_ACT_GELU && j->t == &reel_cpu_bf16)
+        c->low.gelu_near(sums, sums, n);
+    else if (j->act != REEL_ACT_NONE)
         c->k.act_fwd(sums, sums, n, (int)j->act);
-    if (reel_cpu_given(c, j->residual))
-        c->k.add_bias(sums, reel_cpu_load(c, j->residual, r, col, n, other), n);
-    if (j->accumulate)
-        c->k.add_bias(sums, reel_cpu_load(c, j->y, r, col, n, other), n);
+    if (reel_cpu_given(c, j->residual) || j->accumulate) {
+        const reel_view added = j->accumulate ? j->y : j->residual;
+        float *to = reel_cpu_target(j->y, r, col, sums);
+        c->k.add(to, sums, reel_cpu_load(c, added, r, col, n, other), n);
+        reel_cpu_store(c, j->y, r, col, n, to);
+        return;
+    }
     if (j->y.dtype == REEL_F32)
         memcpy(reel_cpu_row(j->y, r) + col, sums, n * sizeof *sums);
     reel_cpu_store(c, j->y, r, col, n, sums);
@@ -80,7 +85,7 @@ static void block(const job *j, size_t first, size_t rows, float *acc, void *lef
         const size_t n = reel_cpu_min(GROUP, j->n - col);
         reel_cpu_multiply(j->c, t, acc, GROUP, a, lda, reel_cpu_at_const(t, j->panels, col * depth), rows, n, j->k, false);
         for (size_t r = 0; r < rows; r++)
-            finish(j, acc + r * GROUP, first + r, col, n);
+            finish(j, acc + r * GROUP, j->bias, first + r, col, n);
     }
 }
 
@@ -97,11 +102,11 @@ static void block_int8(const job *j, size_t first, size_t rows, float *acc, uint
     }
     for (size_t col = 0; col < j->n; col += GROUP) {
         const size_t n = reel_cpu_min(GROUP, j->n - col);
-        low->int8_block(whole, GROUP, left, lda, (const int8_t *)j->panels + col * lda, rows, n, j->k);
+        low->int8_block(whole, GROUP, left, lda, (const int8_t *)j->panels + col * lda, w->start + col, rows, n, j->k);
         for (size_t r = 0; r < rows; r++) {
             float sums[GROUP];
-            low->dequantise_row(sums, whole + r * GROUP, n, scale[r], w->column + col, w->shift + col, NULL);
-            finish(j, sums, first + r, col, n);
+            low->dequantise_row(sums, whole + r * GROUP, n, scale[r], w->column + col, j->bias != NULL ? j->bias + col : NULL);
+            finish(j, sums, NULL, first + r, col, n);
         }
     }
 }

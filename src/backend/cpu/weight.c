@@ -45,7 +45,7 @@ static void quantise_weight_row(reel_cpu_weight *cw, size_t j, const float *row,
     }
     reel_pack_int8_row(cw->panels, q, j, in);
     cw->column[j] = most / 127.0f;
-    cw->shift[j] = 128 * sum;
+    cw->start[j] = -128 * sum;
 }
 
 static void load_int8(reel_cpu *c, reel_cpu_weight *cw, reel_view plain, const unsigned char *numbers, reel_dtype from)
@@ -70,7 +70,7 @@ static void weight_free(reel_cpu_weight *cw)
         return;
     reel_free(cw->panels);
     reel_free(cw->column);
-    reel_free(cw->shift);
+    reel_free(cw->start);
     reel_free(cw);
 }
 
@@ -85,9 +85,9 @@ static reel_cpu_weight *weight_new(const reel_weight *w)
     cw->panels = int8 ? reel_alloc_aligned(reel_quads_size(in, out), 1) : reel_alloc_aligned(t->packed(in, out), t->size);
     if (int8) {
         cw->column = reel_calloc(out, sizeof *cw->column);
-        cw->shift = reel_calloc(out, sizeof *cw->shift);
+        cw->start = reel_calloc(reel_panel_columns(out), sizeof *cw->start);
     }
-    if (cw->panels == NULL || (int8 && (cw->column == NULL || cw->shift == NULL))) {
+    if (cw->panels == NULL || (int8 && (cw->column == NULL || cw->start == NULL))) {
         weight_free(cw);
         return NULL;
     }

@@ -8,7 +8,7 @@
 typedef struct reel_cpu_weight {
     void *panels;     /* float32, bfloat16 or int8, by the weight's kind */
     float *column;    /* INT8: scale of each row of W */
-    int32_t *shift;   /* INT8: 128 times the row's sum, for x is stored around 128 */
+    int32_t *start;   /* INT8: what its sums begin with, -128 times the row's sum, for x is stored around 128; whole panels */
 } reel_cpu_weight;
 
 static inline const reel_cpu_type *reel_cpu_type_of_pack(reel_pack kind)
