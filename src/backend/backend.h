@@ -75,6 +75,7 @@ typedef struct reel_backend_ops {
     /* y = act(x W^T + b) + residual.  x (M, I), w (O, I), bias (O) or NULL, y (M, O).
      * pre: where x W^T + b is kept for the backward (M, O), or dev NULL; must not be y unless act is NONE.
      * residual: (M, O), may be y itself, or dev NULL.
+     * GELU whose result becomes bfloat16 (y) may be off by 6e-5 before it is rounded (2.2e-4 beyond x = 4.2).
      * w->kind BF16: x is bfloat16 (and so is W, rounded), sums are float32. INT8: a row of x is quantised by itself to 8 bits. */
     void (*linear_fwd)(reel_backend *be, reel_view y, reel_view pre, reel_view x, const reel_weight *w, const float *bias,
                        reel_act act, reel_view residual);

@@ -17,6 +17,8 @@ static inline size_t reel_panels_size(size_t k, size_t n) { return reel_panel_co
 static inline size_t reel_quads_size(size_t k, size_t n) { return reel_panel_columns(n) * ((k + 3) & ~(size_t)3); }
 /* What a row of largest magnitude `most` is multiplied by to be whole numbers up to 127; 0 where that would be no finite number:
  * such a row is as good as zero. */
+enum { REEL_GROUP = 2 * REEL_PANEL };  /* keys whose probabilities have one scale */
+
 static inline float reel_quantise_factor(float most) { return most > 1e-36f ? 127.0f / most : 0.0f; }
 
 /* Packs row j of W (n, k), that is column j of B = W^T; the panels are zero before. */
@@ -58,8 +60,14 @@ static inline void reel_pack_int8_row(int8_t *b, const int8_t *w, size_t j, size
     /* Keys for scores in whole numbers: rows (at most REEL_PANEL) of x less mean, q = x / *scale from -127 to 127; rows of q are d \
      * filled up with zeros to a multiple of 4. */ \
     K(quantise_keys, (int8_t *q, float *scale, const uint16_t *x, size_t ld, const float *mean, size_t rows, size_t d)) \
-    /* softmax_bf16 over whole scores: s[i] stands for panel[i / REEL_PANEL] s[i]. p may lie in s, from its start. */ \
-    K(softmax_int8, (uint16_t *p, const int32_t *s, size_t n, size_t room, float factor, const float *panel, float *sum))
+    /* Probabilities as bytes from whole scores, s[i] standing for x[i] = factor panel[i / REEL_PANEL] s[i]: in a group of \
+     * REEL_GROUP, p = 255 exp(x - max of the group) to the nearest, and weight = exp(max of the group - max of the row); \
+     * *sum of weight p. p may lie in s, from its start; bytes behind n up to `room` become 0. */ \
+    K(softmax_int8, (uint8_t *p, float *weight, const int32_t *s, size_t n, size_t room, float factor, const float *panel, \
+                     float *sum)) \
+    /* Values for such probabilities: q = x factor[column], two rows side by side: (rows + 1) / 2 rows of d pairs. */ \
+    K(quantise_values, (uint16_t *q, const uint16_t *x, size_t ld, const float *factor, size_t rows, size_t d)) \
+    K(add_whole, (float *y, const int32_t *x, float factor, size_t n))  /* y += factor x */
 
 typedef struct reel_low_kernels {
 #define K(name, args) void (*name) args;

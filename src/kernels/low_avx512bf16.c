@@ -192,9 +192,19 @@ void reel_bf16_block_avx512bf16(float *c, size_t ldc, const uint16_t *a, size_t 
 
 /* ---- softmax ---- */
 
-/* 2^x to 8e-5: the result becomes bfloat16, whose half step is 2e-3. x = n + f, f in [-1/2, 1/2]; coefficients of least largest
- * relative error. */
+/* 2^x to 3e-6: the result becomes bfloat16. x = n + f, f in [-1/2, 1/2]; coefficients of least largest relative error. */
 static inline vf exp2_near(vf x)
+{
+    const vf n = vf_round(x), f = vf_sub(x, n);
+    vf p = vf_fma(vf_set(0.00957009382f), f, vf_set(0.0559178597f));
+    p = vf_fma(p, f, vf_set(0.24024745f));
+    p = vf_fma(p, f, vf_set(0.693121815f));
+    p = vf_fma(p, f, vf_set(0.999999261f));
+    return vf_ldexp(p, n);
+}
+
+/* The same to 8e-5: the result becomes a byte, whose half step is 2e-3. */
+static inline vf exp2_rough(vf x)
 {
     const vf n = vf_round(x), f = vf_sub(x, n);
     vf p = vf_fma(vf_set(0.05517074838f), f, vf_set(0.24261009693f));
@@ -293,42 +303,85 @@ void reel_quantise_keys_avx512bf16(int8_t *q, float *scale, const uint16_t *x, s
     *scale = top / 127.0f;
 }
 
-void reel_softmax_int8_avx512bf16(uint16_t *p, const int32_t *s, size_t n, size_t room, float factor, const float *panel, float *sum)
+/* The largest of scale times each of the whole numbers [i, end). */
+static inline float top_of(const int32_t *s, size_t i, size_t end, float scale)
 {
     const __m512i least = _mm512_set1_epi32(INT32_MIN);
-    const float turn = factor * log2_e;
-    float top = -__builtin_inff();
-    for (size_t j = 0; j < n; j += REEL_PANEL) {
-        __m512i most = least;
-        const size_t end = n - j < REEL_PANEL ? n : j + REEL_PANEL;
-        for (size_t i = j; i < end; i += LANES)
-            most = _mm512_max_epi32(most, end - i >= LANES ? _mm512_loadu_si512(s + i)
-                                                           : _mm512_mask_loadu_epi32(least, vf_mask(end - i), s + i));
-        const float x = turn * panel[j / REEL_PANEL] * (float)_mm512_reduce_max_epi32(most);
-        top = x > top ? x : top;
+    __m512i most = least;
+    for (; i < end; i += LANES)
+        most = _mm512_max_epi32(most, end - i >= LANES ? _mm512_loadu_si512(s + i)
+                                                       : _mm512_mask_loadu_epi32(least, vf_mask(end - i), s + i));
+    return scale * (float)_mm512_reduce_max_epi32(most);
+}
+
+/* 255 2^(scale s - top) to bytes; returns their sum. */
+static inline __m512i bytes_of(uint8_t *p, const int32_t *s, size_t i, size_t end, vf scale, vf top)
+{
+    const vf full = vf_set(255.0f);
+    __m512i sum = _mm512_setzero_si512();
+    for (; i < end; i += LANES) {
+        const __mmask16 m = end - i >= LANES ? (__mmask16)0xFFFF : vf_mask(end - i);
+        const vf x = exp2_rough(vf_sub(vf_mul(_mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(m, s + i)), scale), top));
+        const __m512i w = _mm512_maskz_cvtps_epi32(m, vf_mul(x, full));
+        sum = _mm512_add_epi32(sum, w);
+        _mm512_mask_cvtepi32_storeu_epi8(p + i, m, w);
     }
-    const vf shift = vf_set(top);
-    vf sum0 = vf_set(0.0f), sum1 = sum0;
-    for (size_t j = 0; j < n; j += REEL_PANEL) {
-        const vf scale = vf_set(turn * panel[j / REEL_PANEL]);
-        const size_t end = n - j < REEL_PANEL ? n : j + REEL_PANEL;
-        size_t i = j;
-        for (; i + 2 * LANES <= end; i += 2 * LANES) {
-            const vf x = exp2_near(vf_sub(vf_mul(_mm512_cvtepi32_ps(_mm512_loadu_si512(s + i)), scale), shift));
-            const vf y = exp2_near(vf_sub(vf_mul(_mm512_cvtepi32_ps(_mm512_loadu_si512(s + i + LANES)), scale), shift));
-            sum0 = vf_add(sum0, x);
-            sum1 = vf_add(sum1, y);
-            _mm512_storeu_si512(p + i, half_of_two(x, y));
+    return sum;
+}
+
+void reel_softmax_int8_avx512bf16(uint8_t *p, float *weight, const int32_t *s, size_t n, size_t room, float factor, const float *panel,
+                                  float *sum)
+{
+    const float turn = factor * log2_e;
+    const size_t groups = (n + REEL_GROUP - 1) / REEL_GROUP;
+    float most = -__builtin_inff(), all = 0;
+    for (size_t g = 0; g < groups; g++) {
+        float top = -__builtin_inff();
+        for (size_t j = g * REEL_GROUP; j < n && j < (g + 1) * REEL_GROUP; j += REEL_PANEL) {
+            const float x = top_of(s, j, n - j < REEL_PANEL ? n : j + REEL_PANEL, turn * panel[j / REEL_PANEL]);
+            top = x > top ? x : top;
         }
-        for (; i < end; i += LANES) {
-            const __mmask16 m = end - i >= LANES ? (__mmask16)0xFFFF : vf_mask(end - i);
-            const vf w = _mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(m, s + i));
-            const vf x = vf_keep(exp2_near(vf_sub(vf_mul(w, scale), shift)), vf_set(0.0f), end - i);
-            sum0 = vf_add(sum0, x);
-            _mm256_mask_storeu_epi16(p + i, m, half_of(x));
+        weight[g] = top;
+        most = top > most ? top : most;
+    }
+    float bytes[LANES];
+    for (size_t first = 0; first < groups; first += LANES) {
+        const size_t here = groups - first < LANES ? groups - first : LANES;
+        for (size_t g = first; g < first + here; g++) {
+            __m512i total = _mm512_setzero_si512();
+            for (size_t j = g * REEL_GROUP; j < n && j < (g + 1) * REEL_GROUP; j += REEL_PANEL)
+                total = _mm512_add_epi32(total, bytes_of(p, s, j, n - j < REEL_PANEL ? n : j + REEL_PANEL,
+                                                         vf_set(turn * panel[j / REEL_PANEL]), vf_set(weight[g])));
+            bytes[g - first] = (float)_mm512_reduce_add_epi32(total);
         }
+        const vf w = exp2_near(vf_sub(vf_get(weight + first, here), vf_set(most)));
+        vf_put(weight + first, w, here);
+        all += vf_sum(vf_keep(vf_mul(w, vf_get(bytes, here)), vf_set(0.0f), here));
     }
     for (size_t i = n; i < room; i++)
         p[i] = 0;
-    *sum = vf_sum(vf_add(sum0, sum1));
+    *sum = all;
+}
+
+void reel_quantise_values_avx512bf16(uint16_t *q, const uint16_t *x, size_t ld, const float *factor, size_t rows, size_t d)
+{
+    const __m512i byte = _mm512_set1_epi32(0xFF);
+    for (size_t r = 0; r < rows; r += 2)
+        for (size_t i = 0; i < d; i += LANES) {
+            const __mmask16 m = d - i >= LANES ? (__mmask16)0xFFFF : vf_mask(d - i);
+            const vf f = _mm512_maskz_loadu_ps(m, factor + i), low = float_of(_mm256_maskz_loadu_epi16(m, x + r * ld + i));
+            const vf high = r + 1 < rows ? float_of(_mm256_maskz_loadu_epi16(m, x + (r + 1) * ld + i)) : vf_set(0.0f);
+            const __m512i a = _mm512_and_si512(_mm512_cvtps_epi32(vf_mul(low, f)), byte);
+            const __m512i b = _mm512_slli_epi32(_mm512_and_si512(_mm512_cvtps_epi32(vf_mul(high, f)), byte), 8);
+            _mm512_mask_cvtepi32_storeu_epi16(q + r / 2 * d + i, m, _mm512_or_si512(a, b));
+        }
+}
+
+void reel_add_whole_avx512bf16(float *y, const int32_t *x, float factor, size_t n)
+{
+    const vf f = vf_set(factor);
+    for (size_t i = 0; i < n; i += LANES) {
+        const __mmask16 m = n - i >= LANES ? (__mmask16)0xFFFF : vf_mask(n - i);
+        vf_put(y + i, vf_fma(_mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(m, x + i)), f, vf_get(y + i, n - i)), n - i);
+    }
 }

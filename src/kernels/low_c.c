@@ -157,20 +157,47 @@ void reel_quantise_keys_c(int8_t *q, float *scale, const uint16_t *x, size_t ld,
     *scale = most / 127.0f;
 }
 
-void reel_softmax_int8_c(uint16_t *p, const int32_t *s, size_t n, size_t room, float factor, const float *panel, float *sum)
+void reel_softmax_int8_c(uint8_t *p, float *weight, const int32_t *s, size_t n, size_t room, float factor, const float *panel,
+                         float *sum)
 {
     float most = -INFINITY;
     double all = 0;
-    for (size_t i = 0; i < n; i++) {
-        const float x = factor * panel[i / REEL_PANEL] * (float)s[i];
-        most = x > most ? x : most;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const float e = expf(factor * panel[i / REEL_PANEL] * (float)s[i] - most);
-        all += (double)e;
-        p[i] = half_of(e);
+    for (size_t g = 0; g * REEL_GROUP < n; g++) {
+        const size_t end = n - g * REEL_GROUP < REEL_GROUP ? n : (g + 1) * REEL_GROUP;
+        float top = -INFINITY;
+        for (size_t i = g * REEL_GROUP; i < end; i++) {
+            const float x = factor * panel[i / REEL_PANEL] * (float)s[i];
+            top = x > top ? x : top;
+        }
+        for (size_t i = g * REEL_GROUP; i < end; i++)  /* i never passes 4 i: p may lie in s */
+            p[i] = (uint8_t)nearbyintf(255 * expf(factor * panel[i / REEL_PANEL] * (float)s[i] - top));
+        weight[g] = top;
+        most = top > most ? top : most;
     }
     for (size_t i = n; i < room; i++)
         p[i] = 0;
+    for (size_t g = 0; g * REEL_GROUP < n; g++) {
+        int32_t bytes = 0;
+        weight[g] = expf(weight[g] - most);
+        for (size_t i = g * REEL_GROUP; i < n && i < (g + 1) * REEL_GROUP; i++)
+            bytes += p[i];
+        all += (double)weight[g] * bytes;
+    }
     *sum = (float)all;
+}
+
+void reel_quantise_values_c(uint16_t *q, const uint16_t *x, size_t ld, const float *factor, size_t rows, size_t d)
+{
+    for (size_t r = 0; r < rows; r += 2)
+        for (size_t i = 0; i < d; i++) {
+            const int low = (int)nearbyintf(float_of(x[r * ld + i]) * factor[i]);
+            const int high = r + 1 < rows ? (int)nearbyintf(float_of(x[(r + 1) * ld + i]) * factor[i]) : 0;
+            q[r / 2 * d + i] = (uint16_t)((low & 0xFF) | (high & 0xFF) << 8);
+        }
+}
+
+void reel_add_whole_c(float *y, const int32_t *x, float factor, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = fmaf((float)x[i], factor, y[i]);
 }

@@ -100,6 +100,108 @@ static void test_large_scores(void **state)
     heads_free(&p);
 }
 
+/* To the nearest step of which `most` takes 127. */
+static double stepped(double x, double most)
+{
+    return most > 0 ? nearbyint(x * (double)(127.0f / (float)most)) * most / 127 : 0;
+}
+
+static double head_at(const heads *p, reel_view v, const mat *m, size_t n, size_t b, size_t h, size_t t, size_t c)
+{
+    const size_t col = (size_t)((uint16_t *)v.dev - (uint16_t *)m->v.dev) + h * p->s.d + c;
+    return mat_at(m, b * n + t, col);
+}
+
+/* One head as the table describes it: rows of q by themselves, keys less their mean in panels of 64, columns of v, probabilities
+ * in groups of 128 keys. q, k, v: (n, d) of the head. */
+static void int8_head(const heads *p, double *q, double *k, double *v, double *o)
+{
+    const size_t nq = p->s.nq, nk = p->s.nk, d = p->s.d;
+    double *s = doubles(nk);
+    for (size_t i = 0; i < d; i++) {
+        double mean = 0, most = 0;
+        for (size_t t = 0; t < nk; t++) {
+            mean += k[t * d + i] / (double)nk;
+            most = fmax(most, fabs(v[t * d + i]));
+        }
+        for (size_t t = 0; t < nk; t++) {
+            k[t * d + i] -= mean;
+            v[t * d + i] = stepped(v[t * d + i], most);
+        }
+    }
+    for (size_t t = 0; t < nk; t += 64) {
+        const size_t n = (nk - t < 64 ? nk - t : 64) * d;
+        double most = 0;
+        for (size_t i = 0; i < n; i++)
+            most = fmax(most, fabs(k[t * d + i]));
+        for (size_t i = 0; i < n; i++)
+            k[t * d + i] = stepped(k[t * d + i], most);
+    }
+    for (size_t r = 0; r < nq; r++) {
+        double most = 0, top = -INFINITY, sum = 0;
+        for (size_t i = 0; i < d; i++)
+            most = fmax(most, fabs(q[r * d + i]));
+        for (size_t t = 0; t < nk; t++) {
+            s[t] = 0;
+            for (size_t i = 0; i < d; i++)
+                s[t] += (double)p->scale * stepped(q[r * d + i], most) * k[t * d + i];
+            top = fmax(top, s[t]);
+        }
+        for (size_t i = 0; i < d; i++)
+            o[r * d + i] = 0;
+        for (size_t g = 0; g < nk; g += 128) {
+            double here = -INFINITY;
+            for (size_t t = g; t < nk && t < g + 128; t++)
+                here = fmax(here, s[t]);
+            for (size_t t = g; t < nk && t < g + 128; t++) {
+                const double w = nearbyint(255 * exp(s[t] - here)) * exp(here - top);
+                sum += w;
+                for (size_t i = 0; i < d; i++)
+                    o[r * d + i] += w * v[t * d + i];
+            }
+        }
+        for (size_t i = 0; i < d; i++)
+            o[r * d + i] /= sum;
+    }
+    free(s);
+}
+
+/* Against that model, in which a number near the middle of two steps may fall on the other side; and, where there are keys enough
+ * for errors to cancel, against attention itself. */
+static void test_int8(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SHAPES; i++) {
+        heads p = heads_new(shapes[i], REEL_BF16);
+        const size_t d = p.s.d, w = p.s.heads * d, n = p.o.v.rows * w;
+        const mat *keys = p.s.nq == p.s.nk ? &p.qkv : &p.kv;
+        double *o = doubles(n), *lse = doubles(p.lse.v.cols), *model = doubles(n), *head = doubles((2 * p.s.nq + 2 * p.s.nk) * d);
+        double *q = head, *k = q + p.s.nq * d, *v = k + p.s.nk * d, *out = v + p.s.nk * d;
+        heads_forward(&p, o, lse, NULL);
+        for (size_t b = 0; b < p.s.batch; b++)
+            for (size_t h = 0; h < p.s.heads; h++) {
+                for (size_t t = 0; t < p.s.nq * d; t++)
+                    q[t] = head_at(&p, p.q, &p.qkv, p.s.nq, b, h, t / d, t % d);
+                for (size_t t = 0; t < p.s.nk * d; t++) {
+                    k[t] = head_at(&p, p.k, keys, p.s.nk, b, h, t / d, t % d);
+                    v[t] = head_at(&p, p.v, keys, p.s.nk, b, h, t / d, t % d);
+                }
+                int8_head(&p, q, k, v, out);
+                for (size_t t = 0; t < p.s.nq * d; t++)
+                    model[(b * p.s.nq + t / d) * w + h * d + t % d] = out[t];
+            }
+        bed->ops->attention_int8(bed, p.o.v, p.q, p.k, p.v, p.s.batch, p.s.heads, p.scale);
+        mat_check_rms("attention_int8, model", &p.o, model, 0x1p-8);
+        if (p.s.nk >= 49)
+            mat_check_rms("attention_int8", &p.o, o, 0.03);
+        free(o);
+        free(lse);
+        free(model);
+        free(head);
+        heads_free(&p);
+    }
+}
+
 /* A forward and a backward of numbers that are none: what is left in the back end's scratch. */
 static void poison(void)
 {
@@ -154,4 +256,4 @@ static void test_threads(void **state)
     free(again);
 }
 
-BED_MAIN(cmocka_unit_test(test_values), cmocka_unit_test(test_large_scores), cmocka_unit_test(test_threads))
+BED_MAIN(cmocka_unit_test(test_values), cmocka_unit_test(test_large_scores), cmocka_unit_test(test_int8), cmocka_unit_test(test_threads))

@@ -81,7 +81,8 @@ static void check(const int8_case *f)
             slack_pre[at] = 4 * 0x1p-24 * (fabs(product) + fabs(bias));
             const double acted = naive_act(want_pre[at], f->act), more = !f->add ? 0 : f->same ? mat_at(&y, r, o) : mat_at(&residual, r, o);
             want[at] = acted + more;
-            slack[at] = 1.13 * slack_pre[at] + (f->act == REEL_ACT_NONE ? 0 : 5e-7 * fmax(1, fabs(acted))) + 0x1p-24 * (fabs(acted) + fabs(more));
+            slack[at] = 1.13 * slack_pre[at] + (f->act == REEL_ACT_NONE ? 0 : 5e-7 * fmax(1, fabs(acted))) + 0x1p-24 * (fabs(acted) + fabs(more)) +
+                        naive_near_gelu(want_pre[at], f->act, f->y);
         }
         free(qx.q);
     }

@@ -168,11 +168,11 @@ static void test_softmax(void **state)
         memset(hb, 0x5a, (n + 70) * 2);
         plain.softmax_bf16(ha, fa, n, n + 5, 0.125f, &top[0], &sum[0]);
         fast.softmax_bf16(hb, fa, n, n + 5, 0.125f, &top[1], &sum[1]);
-        assert_true(top[0] == top[1] && fabsf(sum[0] - sum[1]) <= 8e-5f * sum[0]);
+        assert_true(top[0] == top[1] && fabsf(sum[0] - sum[1]) <= 1e-5f * sum[0]);
         near_half("softmax", hb, ha, n);
         for (size_t i = 0; i < n; i++)
             all += exp(0.125 * ((double)fa[i] - (double)top[0]));
-        assert_true(fabs(all - (double)sum[1]) <= 8e-5 * all);
+        assert_true(fabs(all - (double)sum[1]) <= 1e-5 * all);
         for (size_t i = n; i < n + 5; i++)
             assert_int_equal(hb[i], 0);
         assert_int_equal(hb[n + 5], 0x5a5a);
@@ -323,27 +323,65 @@ static void test_int8_scores(void **state)
     EACH_SIZE(n) {
         if (n == 0)
             continue;
+        static float weight[2][64], want[4096];
+        static uint8_t bytes[2][4096];
         float sum[2];
         double all = 0, most = -INFINITY;
         for (size_t i = 0; i < n; i++)
             s[i] = (int32_t)(unit() * 1e5f);
         for (size_t i = 0; i <= n / REEL_PANEL; i++)
             fb[i] = 1e-4f * (1.5f + unit());
-        plain.softmax_int8(ha, s, n, n + 5, 0.125f, fb, &sum[0]);
-        memset(hb, 0x5a, (n + 70) * 2);
-        fast.softmax_int8(hb, s, n, n + 5, 0.125f, fb, &sum[1]);
-        near_half("softmax_int8", hb, ha, n);
+        memset(bytes, 0x5a, sizeof bytes);
+        plain.softmax_int8(bytes[0], weight[0], s, n, n + 5, 0.125f, fb, &sum[0]);
+        fast.softmax_int8(bytes[1], weight[1], s, n, n + 5, 0.125f, fb, &sum[1]);
         for (size_t i = 0; i < n; i++)
             most = fmax(most, 0.125 * (double)fb[i / REEL_PANEL] * s[i]);
         for (size_t i = 0; i < n; i++)
-            all += exp(0.125 * (double)fb[i / REEL_PANEL] * s[i] - most);
-        assert_true(fabs(all - (double)sum[0]) <= 1e-5 * all && fabs(all - (double)sum[1]) <= 8e-5 * all);
-        for (size_t i = n; i < n + 5; i++)
-            assert_int_equal(hb[i], 0);
-        assert_int_equal(hb[n + 5], 0x5a5a);
-        fast.softmax_int8((uint16_t *)(void *)s, s, n, n, 0.125f, fb, &sum[1]);
-        same_bytes("softmax_int8 in place", s, hb, 2 * n);
+            all += want[i] = expf((float)(0.125 * (double)fb[i / REEL_PANEL] * s[i] - most));
+        for (int k = 0; k < 2; k++)
+            for (size_t i = 0; i < n + 6; i++) {
+                const float w = weight[k][i / REEL_GROUP];
+                if (i < n)  /* half a step of the group, and one more where the exponential is near a half */
+                    assert_true(fabsf(w * bytes[k][i] - 255 * want[i]) <= 0.52f * w + 255 * want[i] * 2e-4f);
+                else
+                    assert_int_equal(bytes[k][i], i < n + 5 ? 0 : 0x5a);
+            }
+        assert_true(fabs((double)sum[1] - (double)sum[0]) <= 2e-3 * (double)sum[0]);
+        assert_true(fabs((double)sum[0] / 255 - all) <= 0.002 * (double)n + 1e-3 * all);
+        fast.softmax_int8((uint8_t *)s, weight[0], s, n, n, 0.125f, fb, &sum[0]);
+        same_bytes("softmax_int8 in place", s, bytes[1], n);
     }
+}
+
+static void test_int8_values(void **state)
+{
+    (void)state;
+    static const size_t widths[] = {1, 5, 16, 63, 64, 80, 128};
+    for (size_t w = 0; w < sizeof widths / sizeof *widths; w++)
+        for (size_t rows = 1; rows < 40; rows += 13) {
+            const size_t d = widths[w], pairs = (rows + 1) / 2;
+            fill_half(ha, rows * (d + 3), 3.0f);
+            for (size_t i = 0; i < d; i++)
+                fa[i] = 30.0f + unit();
+            memset(hb, 0x5a, (pairs * d + 8) * 2);
+            memset(hc, 0x5a, (pairs * d + 8) * 2);
+            plain.quantise_values(hb, ha, d + 3, fa, rows, d);
+            fast.quantise_values(hc, ha, d + 3, fa, rows, d);
+            same_bytes("quantise_values", hc, hb, (pairs * d + 8) * 2);
+            for (size_t r = 0; r < rows; r++)
+                for (size_t i = 0; i < d; i++) {
+                    const int8_t q = (int8_t)(hb[r / 2 * d + i] >> 8 * (r % 2));
+                    assert_true(fabsf(q - value(ha[r * (d + 3) + i]) * fa[i]) <= 0.5001f);
+                }
+            static int32_t x[256];
+            for (size_t i = 0; i < d; i++)
+                x[i] = (int32_t)(unit() * 1e6f);
+            fill(fb, d + 9, 1.0f);
+            memcpy(fc, fb, (d + 9) * sizeof *fb);
+            plain.add_whole(fb, x, 0.037f, d);
+            fast.add_whole(fc, x, 0.037f, d);
+            same_bytes("add_whole", fc, fb, (d + 9) * sizeof *fb);
+        }
 }
 
 int main(int argc, char **argv)
@@ -353,6 +391,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_conversion), cmocka_unit_test(test_packing), cmocka_unit_test(test_block),
         cmocka_unit_test(test_softmax), cmocka_unit_test(test_int8), cmocka_unit_test(test_int8_block),
         cmocka_unit_test(test_gelu), cmocka_unit_test(test_int8_scores),
+        cmocka_unit_test(test_int8_values),
     };
     unsigned flags = 0;
     if (strcmp(name, "avx512") == 0)

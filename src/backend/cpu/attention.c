@@ -1,6 +1,7 @@
 /* Attention forward. K and V of a head are packed once; a block of query rows has all its scores in the second cache, so that the
  * maximum of a row is known before its exponentials and nothing is ever rescaled. Probabilities take the scores' place. The (Nq, Nk)
  * matrix is never there. Threads share the blocks of all heads; rows do not depend on each other, so neither do they on the shares. */
+#include <math.h>
 #include <omp.h>
 #include <string.h>
 
@@ -26,6 +27,11 @@ typedef struct room {
     int8_t *keys;
     float *mean, *scale;
     int32_t *start;
+    /* and a group of values in pairs; a factor and a scale a column of V; a weight a row and group; a block's whole sums */
+    uint16_t *pairs;
+    float *factor, *weight;
+    int32_t *whole;
+    size_t groups;
 } room;
 
 static size_t fours(size_t n) { return (n + 3) & ~(size_t)3; }
@@ -40,7 +46,8 @@ static size_t lay_out(const reel_cpu *c, const forward *f, room *m, unsigned cha
     if (m->lds % 256 == 0)
         m->lds += 16;  /* rows a power of two apart would fall into the same cache sets */
     m->k = reel_cpu_carve(scratch, &at, t->packed(f->p.d, f->p.nk) * t->size);
-    m->v = reel_cpu_carve(scratch, &at, t->packed(f->p.nk, f->p.d) * t->size);
+    m->groups = (f->p.nk + REEL_GROUP - 1) / REEL_GROUP;
+    m->v = reel_cpu_carve(scratch, &at, f->int8 ? m->groups * reel_quads_size(REEL_GROUP, f->p.d) : t->packed(f->p.nk, f->p.d) * t->size);
     m->q = reel_cpu_carve(scratch, &at, ROWS * t->depth(f->p.d) * t->size);
     m->s = reel_cpu_carve(scratch, &at, ROWS * m->lds * sizeof(float));
     m->out = reel_cpu_carve(scratch, &at, ROWS * m->ldo * sizeof(float));
@@ -49,6 +56,10 @@ static size_t lay_out(const reel_cpu *c, const forward *f, room *m, unsigned cha
         m->mean = reel_cpu_carve(scratch, &at, 2 * f->p.d * sizeof(float));
         m->scale = reel_cpu_carve(scratch, &at, reel_panel_columns(f->p.nk) / REEL_PANEL * sizeof(float));
         m->start = reel_cpu_carve(scratch, &at, reel_panel_columns(f->p.nk) * sizeof(int32_t));
+        m->pairs = reel_cpu_carve(scratch, &at, REEL_GROUP / 2 * f->p.d * sizeof(uint16_t));
+        m->factor = reel_cpu_carve(scratch, &at, 2 * f->p.d * sizeof(float));
+        m->weight = reel_cpu_carve(scratch, &at, ROWS * m->groups * sizeof(float));
+        m->whole = reel_cpu_carve(scratch, &at, ROWS * m->ldo * sizeof(int32_t));
     }
     return at;
 }
@@ -77,10 +88,35 @@ static void pack_keys(const reel_cpu *c, const forward *f, const uint16_t *k, co
     }
 }
 
-static void scores_int8(const reel_cpu *c, const forward *f, size_t b, size_t h, size_t first, size_t rows, const room *m, float *sum)
+/* V as whole numbers with a scale a column, a right operand a group of keys. */
+static void pack_values(const reel_cpu *c, const forward *f, const uint16_t *v, const room *m)
 {
-    const size_t d = f->p.d, lda = fours(d);
-    uint8_t *q = m->q;
+    const size_t d = f->p.d, nk = f->p.nk, operand = reel_quads_size(REEL_GROUP, d);
+    float *most = m->factor, *scale = m->factor + d, *row = m->mean + d;
+    memset(most, 0, d * sizeof *most);
+    for (size_t r = 0; r < nk; r++) {
+        c->low.from_bf16(row, v + r * f->v.ld, d);
+        for (size_t i = 0; i < d; i++) {
+            const float size = fabsf(row[i]);
+            most[i] = size > most[i] ? size : most[i];
+        }
+    }
+    for (size_t i = 0; i < d; i++) {
+        scale[i] = most[i] / 127.0f;
+        m->factor[i] = reel_quantise_factor(most[i]);
+    }
+    for (size_t g = 0; g < m->groups; g++) {
+        const size_t first = g * REEL_GROUP, rows = reel_cpu_min(REEL_GROUP, nk - first);
+        c->low.quantise_values(m->pairs, v + first * f->v.ld, f->v.ld, m->factor, rows, d);
+        c->low.pack_bf16((uint16_t *)m->v + g * operand / 2, m->pairs, d, (rows + 1) / 2, d);
+    }
+}
+
+/* Scores, probabilities and their products with V in whole numbers; m->out gets sums of p v that are to be divided by `sum`. */
+static void rows_int8(const reel_cpu *c, const forward *f, size_t b, size_t h, size_t first, size_t rows, const room *m, float *sum)
+{
+    const size_t d = f->p.d, lda = fours(d), nk = f->p.nk, operand = reel_quads_size(REEL_GROUP, d);
+    uint8_t *q = m->q, *p = (uint8_t *)(void *)m->s;
     int32_t *s = (int32_t *)(void *)m->s;
     float scale[ROWS], *row = m->mean + d;
     for (size_t r = 0; r < rows; r++) {
@@ -88,10 +124,21 @@ static void scores_int8(const reel_cpu *c, const forward *f, size_t b, size_t h,
         c->low.from_bf16(row, reel_attention_head(f->q, b, f->p.nq, h, d, first + r), d);
         c->low.quantise_row(q + r * lda, row, d, &scale[r]);
     }
-    c->low.int8_block(s, m->lds, q, lda, m->k, m->start, rows, f->p.nk, d);
+    c->low.int8_block(s, m->lds, q, lda, m->k, m->start, rows, nk, d);
     for (size_t r = 0; r < rows; r++)
-        c->low.softmax_int8((uint16_t *)(void *)(s + r * m->lds), s + r * m->lds, f->p.nk, f->t->depth(f->p.nk), f->p.scale * scale[r],
-                            m->scale, &sum[r]);
+        c->low.softmax_int8(p + 4 * r * m->lds, m->weight + r * m->groups, s + r * m->lds, nk, fours(nk), f->p.scale * scale[r], m->scale,
+                            &sum[r]);
+    memset(m->out, 0, rows * m->ldo * sizeof *m->out);
+    for (size_t g = 0; g < m->groups; g++) {
+        const size_t key = g * REEL_GROUP;
+        c->low.int8_block(m->whole, m->ldo, p + key, 4 * m->lds, (const int8_t *)m->v + g * operand, NULL, rows, d,
+                          reel_cpu_min(REEL_GROUP, nk - key));
+        for (size_t r = 0; r < rows; r++)
+            c->low.add_whole(m->out + r * m->ldo, m->whole + r * m->ldo, m->weight[r * m->groups + g], d);
+    }
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < d; i++)
+            m->out[r * m->ldo + i] *= m->factor[d + i];
 }
 
 static void scores(const reel_cpu *c, const forward *f, size_t job, size_t b, size_t h, size_t first, size_t rows, const room *m, float *sum)
@@ -114,11 +161,12 @@ static void block(const reel_cpu *c, const forward *f, size_t job, size_t first,
     const reel_attention_shape *p = &f->p;
     const size_t b = job / p->heads, h = job % p->heads;
     float sum[ROWS];
-    if (f->int8)
-        scores_int8(c, f, b, h, first, rows, m, sum);
-    else
+    if (f->int8) {
+        rows_int8(c, f, b, h, first, rows, m, sum);
+    } else {
         scores(c, f, job, b, h, first, rows, m, sum);
     reel_cpu_multiply(c, t, m->out, m->ldo, m->s, m->lds * (sizeof(float) / t->size), m->v, rows, p->d, p->nk, false);
+    }
     for (size_t r = 0; r < rows; r++) {
         float *out = m->out + r * m->ldo;
         c->k.scale(out, out, 1.0f / sum[r], p->d);
@@ -134,10 +182,13 @@ static void share(const reel_cpu *c, const forward *f, size_t slot, size_t slots
     for (size_t i = first; i < last; i++) {
         const size_t job = i / blocks, b = job / p->heads, h = job % p->heads, row = i % blocks * m->rows;
         if (i == first || row == 0) {
-            if (f->int8)
+            if (f->int8) {
                 pack_keys(c, f, reel_attention_head(f->k, b, p->nk, h, p->d, 0), m);
-            else
-                f->t->pack_turned(c, m->k, reel_attention_head(f->k, b, p->nk, h, p->d, 0), f->k.ld, p->d, p->nk);
+                pack_values(c, f, reel_attention_head(f->v, b, p->nk, h, p->d, 0), m);
+                block(c, f, job, row, reel_cpu_min(m->rows, p->nq - row), m);
+                continue;
+            }
+            f->t->pack_turned(c, m->k, reel_attention_head(f->k, b, p->nk, h, p->d, 0), f->k.ld, p->d, p->nk);
             f->t->pack(c, m->v, reel_attention_head(f->v, b, p->nk, h, p->d, 0), f->v.ld, p->nk, p->d);
         }
         block(c, f, job, row, reel_cpu_min(m->rows, p->nq - row), m);

@@ -56,7 +56,7 @@ static void finish(const job *j, float *sums, const float *bias, size_t r, size_
             memcpy(reel_cpu_row(j->pre, r) + col, sums, n * sizeof *sums);
         reel_cpu_store(c, j->pre, r, col, n, sums);
     }
-    if (j->act == REEL_ACT_GELU && j->t == &reel_cpu_bf16)
+    if (j->act == REEL_ACT_GELU && j->y.dtype == REEL_BF16)
         c->low.gelu_near(sums, sums, n);
     else if (j->act != REEL_ACT_NONE)
         c->k.act_fwd(sums, sums, n, (int)j->act);
