@@ -231,7 +231,9 @@ int cli_context(cli *c, reel_error *err)
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
         if (settings[i].value != NULL && reel_context_set(c->ctx, settings[i].name, settings[i].value, err) != REEL_OK)
             return err->status == REEL_ERR_ARG ? CLI_USAGE : CLI_FAILURE;
-    if (c->verbose && !c->verb->notes)
+    /* an evaluation is long enough to be told what would shorten it, where somebody looks on */
+    const bool watched = c->term.live && !c->json && c->verb->job == REEL_JOB_EVALUATE;
+    if ((c->verbose || watched) && !c->verb->notes)
         machine_line(c);
     return set_cache(c, err) == REEL_OK ? CLI_OK : CLI_FAILURE;
 }
