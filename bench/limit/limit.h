@@ -5,7 +5,7 @@
 #include <reel/model.h>
 
 #include "backend/backend.h"
-#include "backend/cpu/product.h"
+#include "product.h"
 
 enum { SETS = 3, MAX_ROUNDS = 101, TOKENS = 1568, FORMS = 4 };
 

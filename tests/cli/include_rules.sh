@@ -41,7 +41,7 @@ judge() {
         quoted = substr($0, RSTART, 1) == "\""
         name = substr($0, RSTART + 1, RLENGTH - 2)
         file = FILENAME; sub(/.*\//, "", file)
-        if (name ~ /dnnl/ && FILENAME != "src/backend/cpu/matmul_onednn.c") bad("oneDNN is for matmul_onednn.c")
+        if (name ~ /dnnl/) bad("oneDNN is for bench/limit")
         if (name ~ /^lib(av|sw)/ && own != "video") bad("FFmpeg is for src/video")
         if (name ~ /^lib(av|sw)/ && FILENAME ~ /\.h$/ && file != "media.h") bad("FFmpeg is not for headers that others see")
         if (name == "jansson.h" && FILENAME != "src/base/json.c") bad("jansson is for json.c")

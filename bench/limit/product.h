@@ -1,4 +1,4 @@
-/* Matrix products of the CPU back end, made once for a shape and run often. matmul_onednn.c alone knows what makes them. */
+/* Matrix products of oneDNN, made once for a shape and run often. onednn.c alone knows the library. */
 #ifndef REEL_BACKEND_CPU_PRODUCT_H
 #define REEL_BACKEND_CPU_PRODUCT_H
 
@@ -45,9 +45,5 @@ size_t reel_product_packed_bytes(const reel_product *p);
 /* false: the library failed. `b`: plain numbers, or packed where the product is. `bias` only where the product has one. */
 bool reel_product_pack(reel_product *p, int slot, void *packed, const void *b);
 bool reel_product_run(reel_product *p, int slot, void *c, const void *a, const void *b, const float *bias);
-
-/* C (m, n) = A^T B, or C += A^T B: A (k, m), B (k, n), plain, by all threads of OpenMP. Nothing is made beforehand. */
-typedef struct reel_turned_product { size_t m, n, k, lda, ldb, ldc; bool sum; } reel_turned_product;
-bool reel_turned_product_run(const reel_turned_product *t, float *c, const float *a, const float *b);
 
 #endif

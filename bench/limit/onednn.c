@@ -1,15 +1,9 @@
-/* Products through oneDNN's matmul: the only file that knows the library, in its 2.x and its 3.x interface.
+/* Products through oneDNN's matmul, in its 2.x and its 3.x interface: what bench_limit measures reel's own against.
  *
- * Measured (bench/limit, Zen 4 and Sapphire Rapids): matmul with B in the layout it asks for is the fastest form or within
- * 3 % of it in all shapes, also where B is repacked at every call, and has no trap (a plain B with rows of 3072 floats runs at
- * half speed on some processors). Sum, bias and activation cost nothing in it. The exception are weight gradients, where the
- * library's sgemm (which is also inside its inner product) is 5 to 7 % faster on Zen 4 than matmul with a packed B.
- *
- * A primitive that several threads execute needs the user's scratchpad, one a thread. Inside a parallel region oneDNN runs
- * serially; such primitives are made while OpenMP is told that there is one thread. The pads are shared by all products of a
- * slot, for a slot runs one at a time. oneDNN's own limit of instruction sets is per process, so it is left alone: the "isa"
- * setting of a context rules our kernels only. */
-#include "backend/cpu/product.h"
+ * matmul with B in the layout it asks for is the fastest form or within 3 % of it in all shapes. A primitive that several threads
+ * execute needs the user's scratchpad, one a thread. Inside a parallel region oneDNN runs serially; such primitives are made while
+ * OpenMP is told that there is one thread. */
+#include "product.h"
 
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
@@ -426,10 +420,4 @@ bool reel_product_run(reel_product *p, int slot, void *c, const void *a, const v
     bool ready = lend(m[MEM_A], a) && lend(m[MEM_B], b) && lend(m[MEM_C], c) && lend(m[MEM_PAD], p->owner->pads[slot]) &&
                  (!p->spec.bias || lend(m[MEM_BIAS], bias));
     return ready && execute(p->run, p->owner->streams[slot], p->spec.bias ? 5 : 4, args);
-}
-
-bool reel_turned_product_run(const reel_turned_product *t, float *c, const float *a, const float *b)
-{
-    return dnnl_sgemm('T', 'N', (dnnl_dim_t)t->m, (dnnl_dim_t)t->n, (dnnl_dim_t)t->k, 1.0f, a, (dnnl_dim_t)t->lda, b,
-                      (dnnl_dim_t)t->ldb, t->sum ? 1.0f : 0.0f, c, (dnnl_dim_t)t->ldc) == dnnl_success;
 }
