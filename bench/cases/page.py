@@ -1,6 +1,6 @@
 """The tables, in Markdown, from the kept results."""
 from .claims import claims
-from .programs import ratio
+from .programs import ratio, undisturbed
 
 
 def table(head, rows):
@@ -11,8 +11,8 @@ def seconds(entry):
     if "error" in entry:
         return f"not run ({entry['error']})"
     s = entry["median"]
-    if entry.get("foreign", 0) > 0.05:
-        return f"{s:.3f} s (disturbed: others took up to {100 * entry['foreign']:.0f} % of the machine)"
+    if "rounds" in entry and not any(undisturbed(entry)):
+        return f"{s:.3f} s (disturbed: others took {100 * min(entry['foreign']):.0f} % of the machine)"
     return f"{s:.3f} s" if s >= 0.1 else f"{1e3 * s:.2f} ms"
 
 

@@ -14,6 +14,7 @@ import time
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROOT = os.path.dirname(HERE)
+DISTURBED = 0.05  # part of the machine that others may take during a turn
 FORCING = ("OPENBLAS_", "OMP_", "GOMP_", "KMP_", "DNNL_", "ONEDNN_", "MKL_", "TORCHINDUCTOR_", "TORCH_", "OV_", "ATEN_")
 
 
@@ -149,16 +150,27 @@ def own_busy(program):
     return total
 
 
+def wait_for_quiet(seconds=60):
+    """Until the machine has been idle for half a second, or so many seconds have passed."""
+    begun = time.perf_counter()
+    while time.perf_counter() - begun < seconds:
+        busy = machine_busy()
+        time.sleep(0.5)
+        if machine_busy() - busy < 0.1:
+            return
+
+
 def quiet_turn(program, passes, log):
-    """A turn, repeated where others took more than a twentieth of the machine meanwhile; the least disturbed of three counts."""
+    """Seconds, and what part of the machine others took meanwhile. A turn with more than a twentieth is repeated, once: the less disturbed counts."""
     best = None
-    for _ in range(3):
+    for _ in range(2):
+        wait_for_quiet()
         begun, busy, own = time.perf_counter(), machine_busy(), own_busy(program)
         value = program.turn(passes)
         foreign = (machine_busy() - busy - (own_busy(program) - own)) / (time.perf_counter() - begun) / os.cpu_count()
-        if best is None or foreign < best[0]:
-            best = (foreign, value)
-        if foreign <= 0.05:
+        if best is None or foreign < best[1]:
+            best = (value, foreign)
+        if foreign <= DISTURBED:
             break
         if log:
             log(f"    disturbed: {100 * foreign:.0f} % of the machine went to others ({value:.4f} s)")
@@ -169,7 +181,7 @@ def measure(programs, rounds, passes, log=None):
     """Each program's rounds: {name: {"rounds": [seconds], "median": seconds, ...what it told} or {"error": reason}}.
 
     passes: a number, or a number by name. A program that fails once is out of the remaining rounds, and the reason stays."""
-    times, foreign = {name: [] for name in programs}, {name: 0.0 for name in programs}
+    times, foreign = {name: [] for name in programs}, {name: [] for name in programs}
     try:
         for program in programs.values():  # start-up, compilation and warming before the first round
             if isinstance(program, Resident):
@@ -181,9 +193,9 @@ def measure(programs, rounds, passes, log=None):
             for name, program in programs.items():
                 if program.error is None:
                     try:
-                        others, value = quiet_turn(program, passes.get(name, 1) if isinstance(passes, dict) else passes, log)
+                        value, others = quiet_turn(program, passes.get(name, 1) if isinstance(passes, dict) else passes, log)
                         times[name].append(value)
-                        foreign[name] = max(foreign[name], others)
+                        foreign[name].append(round(max(others, 0.0), 3))
                     except Failed as e:
                         program.error = str(e)
                     if log and program.error is None:
@@ -191,14 +203,26 @@ def measure(programs, rounds, passes, log=None):
     finally:
         for program in programs.values():
             program.close()
-    return {name: {"error": p.error} if p.error is not None else {"rounds": times[name], "median": statistics.median(times[name]), "foreign": round(foreign[name], 3), **p.info}
-            for name, p in programs.items()}
+    return {name: {"error": p.error} if p.error is not None else {"rounds": times[name], "foreign": foreign[name], "median": median(times[name], foreign[name]),
+                                                                  **p.info} for name, p in programs.items()}
+
+
+def median(times, foreign):
+    """Over the rounds that nobody disturbed, where there are any."""
+    return statistics.median([t for t, f in zip(times, foreign) if f <= DISTURBED] or times)
+
+
+def undisturbed(entry):
+    return [f <= DISTURBED for f in entry.get("foreign", [0.0] * len(entry["rounds"]))]
 
 
 def ratio(result, over, under):
-    """Median over the rounds of one program's seconds by another's, or None where one did not run."""
-    a, b = result.get(over, {}).get("rounds"), result.get(under, {}).get("rounds")
-    return statistics.median(x / y for x, y in zip(a, b)) if a and b else None
+    """One program's seconds by another's: median over the rounds in which nobody disturbed either, else of their medians; None where one did not run."""
+    a, b = result.get(over, {}), result.get(under, {})
+    if "median" not in a or "median" not in b:
+        return None
+    pairs = [x / y for x, y, p, q in zip(a["rounds"], b["rounds"], undisturbed(a), undisturbed(b)) if p and q]
+    return statistics.median(pairs) if pairs else a["median"] / b["median"]
 
 
 def fastest(result, names):
