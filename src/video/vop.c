@@ -21,7 +21,7 @@ static unsigned take(bits *b, unsigned n)
             b->short_of = true;
             return 0;
         }
-        v = v << 1 | (b->p[b->at / 8] >> (7 - b->at % 8) & 1u);
+        v = v << 1 | ((unsigned)b->p[b->at / 8] >> (7 - b->at % 8) & 1u);
     }
     return v;
 }
