@@ -86,10 +86,14 @@ reel_status reel_run_prepare(reel_run *run, size_t clips, reel_error *err)
 
 /* --- planning --- */
 
-static bool add_bytes(size_t *total, size_t count, size_t size)
+/* Adds the bytes of count elements to a part. */
+static bool add_part(uint64_t *part, size_t count, size_t size)
 {
-    size_t bytes;
-    return reel_mul(&bytes, count, size) && reel_add(total, *total, bytes) && reel_add(total, *total, 64);
+    size_t bytes, sum;
+    if (!reel_mul(&bytes, count, size) || !reel_add(&sum, (size_t)*part, bytes) || !reel_add(&sum, sum, 64))
+        return false;
+    *part = sum;
+    return true;
 }
 
 size_t reel_run_constants(const reel_model *m)
@@ -98,13 +102,13 @@ size_t reel_run_constants(const reel_model *m)
 }
 
 /* Bytes of weights that the back end will keep packed: known once a walk has shown which. */
-static bool add_packed(const reel_run *run, size_t *total)
+static bool add_packed(const reel_run *run, uint64_t *part)
 {
     static const size_t size[] = {[REEL_PACK_F32] = 4, [REEL_PACK_BF16] = 2, [REEL_PACK_INT8] = 1};
     bool good = true;
     for (size_t i = 0; run->packed != NULL && i < run->model->params.n && good; i++)
         if (run->packed[i].plain.dev != NULL)
-            good = add_bytes(total, run->packed[i].plain.rows * run->packed[i].plain.cols, size[run->packed[i].kind]);
+            good = add_part(part, run->packed[i].plain.rows * run->packed[i].plain.cols, size[run->packed[i].kind]);
     return good;
 }
 
@@ -133,16 +137,6 @@ static size_t plain_numbers(const reel_run *run)
     return all;
 }
 
-/* Adds the bytes of count elements to a part. */
-static bool add_part(uint64_t *part, size_t count, size_t size)
-{
-    size_t bytes, sum;
-    if (!reel_mul(&bytes, count, size) || !reel_add(&sum, (size_t)*part, bytes) || !reel_add(&sum, sum, 64))
-        return false;
-    *part = sum;
-    return true;
-}
-
 static bool sum_parts(reel_run_parts *p)
 {
     const uint64_t part[] = {p->weights, p->packed, p->gradients, p->moments, p->activations, p->clips};
@@ -162,7 +156,6 @@ reel_status reel_run_make_plan(reel_run *run, reel_run_parts *out, reel_error *e
     const size_t labels = (size_t)m->config.labels;
     const bool train = run->mode == REEL_RUN_TRAIN;
     float *nowhere = (float *)(uintptr_t)4096;  /* never read, but a view must have an address to be one */
-    size_t packed = 0;
     *out = (reel_run_parts){.chunk = run->chunk};
     measured.be = &measuring;
     measured.pass.be = &measuring;
@@ -171,7 +164,7 @@ reel_status reel_run_make_plan(reel_run *run, reel_run_parts *out, reel_error *e
     measured.pass.arena = (reel_arena){0};
     walk_all(&measured, run->chunk);
     bool good = !measured.pass.arena.failed && add_part(&out->activations, measured.pass.arena.peak, 1) &&
-                add_packed(run, &packed) && add_part(&out->packed, packed, 1) &&
+                add_packed(run, &out->packed) &&
                 add_part(&out->weights, train ? m->params.floats : plain_numbers(run), sizeof(float)) &&
                 add_part(&out->weights, reel_run_constants(m), sizeof(float)) &&
                 add_part(&out->clips, run->chunk * reel_run_pixels(m), sizeof(float)) &&

@@ -34,8 +34,6 @@ typedef struct room {
     size_t groups;
 } room;
 
-static size_t fours(size_t n) { return (n + 3) & ~(size_t)3; }
-
 static size_t lay_out(const reel_cpu *c, const forward *f, room *m, unsigned char *scratch)
 {
     const reel_cpu_type *t = f->t;
@@ -52,7 +50,7 @@ static size_t lay_out(const reel_cpu *c, const forward *f, room *m, unsigned cha
     m->s = reel_cpu_carve(scratch, &at, ROWS * m->lds * sizeof(float));
     m->out = reel_cpu_carve(scratch, &at, ROWS * m->ldo * sizeof(float));
     if (f->int8) {
-        m->keys = reel_cpu_carve(scratch, &at, REEL_PANEL * fours(f->p.d));
+        m->keys = reel_cpu_carve(scratch, &at, REEL_PANEL * reel_cpu_fours(f->p.d));
         m->mean = reel_cpu_carve(scratch, &at, 2 * f->p.d * sizeof(float));
         m->scale = reel_cpu_carve(scratch, &at, reel_panel_columns(f->p.nk) / REEL_PANEL * sizeof(float));
         m->start = reel_cpu_carve(scratch, &at, reel_panel_columns(f->p.nk) * sizeof(int32_t));
@@ -67,7 +65,7 @@ static size_t lay_out(const reel_cpu *c, const forward *f, room *m, unsigned cha
 /* K as whole numbers, a panel of keys after the other: in words of four they lie as bfloat16 does in words of two. */
 static void pack_keys(const reel_cpu *c, const forward *f, const uint16_t *k, const room *m)
 {
-    const size_t d = f->p.d, nk = f->p.nk, half = fours(d) / 2;
+    const size_t d = f->p.d, nk = f->p.nk, half = reel_cpu_fours(d) / 2;
     float *row = m->mean + d;
     memset(m->mean, 0, d * sizeof(float));
     for (size_t r = 0; r < nk; r++) {
@@ -80,8 +78,8 @@ static void pack_keys(const reel_cpu *c, const forward *f, const uint16_t *k, co
         c->low.quantise_keys(m->keys, &m->scale[key / REEL_PANEL], k + key * f->k.ld, f->k.ld, m->mean, rows, d);
         for (size_t r = 0; r < REEL_PANEL; r++) {
             int32_t sum = 0;
-            for (size_t i = 0; r < rows && i < fours(d); i++)
-                sum += m->keys[r * fours(d) + i];
+            for (size_t i = 0; r < rows && i < reel_cpu_fours(d); i++)
+                sum += m->keys[r * reel_cpu_fours(d) + i];
             m->start[key + r] = -128 * sum;
         }
         c->low.pack_turned_bf16((uint16_t *)m->k + key * half, (const uint16_t *)(const void *)m->keys, half, half, rows);
@@ -115,7 +113,7 @@ static void pack_values(const reel_cpu *c, const forward *f, const uint16_t *v, 
 /* Scores, probabilities and their products with V in whole numbers; m->out gets sums of p v that are to be divided by `sum`. */
 static void rows_int8(const reel_cpu *c, const forward *f, size_t b, size_t h, size_t first, size_t rows, const room *m, float *sum)
 {
-    const size_t d = f->p.d, lda = fours(d), nk = f->p.nk, operand = reel_quads_size(REEL_GROUP, d);
+    const size_t d = f->p.d, lda = reel_cpu_fours(d), nk = f->p.nk, operand = reel_quads_size(REEL_GROUP, d);
     uint8_t *q = m->q, *p = (uint8_t *)(void *)m->s;
     int32_t *s = (int32_t *)(void *)m->s;
     float scale[ROWS], *row = m->mean + d;
@@ -126,7 +124,7 @@ static void rows_int8(const reel_cpu *c, const forward *f, size_t b, size_t h, s
     }
     c->low.int8_block(s, m->lds, q, lda, m->k, m->start, rows, nk, d);
     for (size_t r = 0; r < rows; r++)
-        c->low.softmax_int8(p + 4 * r * m->lds, m->weight + r * m->groups, s + r * m->lds, nk, fours(nk), f->p.scale * scale[r], m->scale,
+        c->low.softmax_int8(p + 4 * r * m->lds, m->weight + r * m->groups, s + r * m->lds, nk, reel_cpu_fours(nk), f->p.scale * scale[r], m->scale,
                             &sum[r]);
     memset(m->out, 0, rows * m->ldo * sizeof *m->out);
     for (size_t g = 0; g < m->groups; g++) {

@@ -45,6 +45,9 @@ static inline size_t reel_cpu_deep(const reel_cpu_type *t) { return 128 * 1024 /
 void reel_cpu_multiply(const reel_cpu *c, const reel_cpu_type *t, float *out, size_t ldc, const void *a, size_t lda, const void *b,
                        size_t m, size_t n, size_t k, bool sum);
 
+/* Numbers that a quantised row of k is read as. */
+static inline size_t reel_cpu_fours(size_t k) { return (k + 3) & ~(size_t)3; }
+
 /* Rows side by side, filled up to the type's depth. */
 void reel_cpu_copy_rows(const reel_cpu_type *t, void *to, const void *from, size_t ld, size_t rows, size_t cols);
 

@@ -16,7 +16,4 @@ static inline const reel_cpu_type *reel_cpu_type_of_pack(reel_pack kind)
     return kind == REEL_PACK_F32 ? &reel_cpu_f32 : &reel_cpu_bf16;
 }
 
-/* Numbers that a quantised row of k is read as. */
-static inline size_t reel_cpu_fours(size_t k) { return (k + 3) & ~(size_t)3; }
-
 #endif
