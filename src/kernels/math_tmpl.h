@@ -241,12 +241,25 @@ void SIMD_NAME(softmax_bwd)(float *s, float *dp, size_t n, float scale, const fl
 
 /* ---- blocks of products ---- */
 
+/* R rows by V vectors of C in registers, of which a row of B takes V more; each number of B that is loaded is used R times.
+ * A strip of B (panel.h) is as wide as a tile. */
+enum { TILE_ROWS = 6, TILE_VECTORS = LANES == 16 ? 4 : 2, STRIP = TILE_VECTORS * LANES };
+
+static inline size_t part_rows(size_t first, size_t k) { return k - first < REEL_DEEP ? k - first : REEL_DEEP; }
+
+/* Where row i of the strip of column h lies in a panel of k rows. */
+static inline float *strip_row(float *panel, size_t i, size_t h, size_t k)
+{
+    const size_t first = i - i % REEL_DEEP;
+    return panel + first * REEL_PANEL + h / STRIP * STRIP * part_rows(first, k) + (i - first) * STRIP + h % STRIP;
+}
+
 void SIMD_NAME(pack)(float *b, const float *x, size_t ld, size_t k, size_t n)
 {
-    for (size_t j = 0; j < n; j += REEL_PANEL)
+    for (size_t j = 0; j < n; j += REEL_PANEL, b += k * REEL_PANEL)
         for (size_t i = 0; i < k; i++)
-            for (size_t h = 0; h < REEL_PANEL; h += LANES, b += LANES)
-                vf_store(b, j + h < n ? vf_get(x + i * ld + j + h, n - j - h) : vf_set(0.0f));
+            for (size_t h = 0; h < REEL_PANEL; h += LANES)
+                vf_store(strip_row(b, i, h, k), j + h < n ? vf_get(x + i * ld + j + h, n - j - h) : vf_set(0.0f));
 }
 
 /* LANES rows from x, of which `rows` are there, up to `cols` numbers each; turned. */
@@ -265,7 +278,7 @@ void SIMD_NAME(pack_turned)(float *b, const float *x, size_t ld, size_t k, size_
                 vf r[LANES];
                 turned_tile(r, x + (j + h < n ? (j + h) * ld + i : 0), ld, j + h < n ? n - j - h : 0, k - i);
                 for (size_t q = 0; q < LANES && i + q < k; q++)
-                    vf_store(b + (i + q) * REEL_PANEL + h, r[q]);
+                    vf_store(strip_row(b, i + q, h, k), r[q]);
             }
 }
 
@@ -280,10 +293,7 @@ void SIMD_NAME(turn)(float *y, size_t ldy, const float *x, size_t ldx, size_t ro
         }
 }
 
-/* R rows by V vectors of C in registers, of which a row of B takes V more; each number of B that is loaded is used R times.
- * The loops are unrolled, for else gcc 12 keeps the sums in memory. */
-enum { TILE_ROWS = 6, TILE_VECTORS = LANES == 16 ? 4 : 2, TILE_COLS = TILE_VECTORS * LANES };
-
+/* The loops are unrolled, for else gcc 12 keeps the sums in memory. */
 static inline __attribute__((always_inline)) void tile(float *c, size_t ldc, const float *a, size_t lda, const float *b, size_t k,
                                                        bool sum, const int R, const int V)
 {
@@ -293,7 +303,7 @@ static inline __attribute__((always_inline)) void tile(float *c, size_t ldc, con
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
             acc[r][v] = sum ? vf_load(c + (size_t)r * ldc + LANES * v) : vf_set(0.0f);
-    for (size_t i = 0; i < k; i++, b += REEL_PANEL) {
+    for (size_t i = 0; i < k; i++, b += STRIP) {
         vf row[4];
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
@@ -331,16 +341,17 @@ void SIMD_NAME(block)(float *c, size_t ldc, const float *a, size_t lda, const fl
     static void (*const last[])(float *, size_t, const float *, size_t, const float *, size_t, bool, int) = {
         NULL, tile_1, tile_2, tile_3, tile_4, tile_5, tile_6};
     const size_t written = (n + 15) & ~(size_t)15;
-    for (size_t j = 0; j < written; j += TILE_COLS) {
-        const float *panel = b + j / REEL_PANEL * REEL_PANEL * k + j % REEL_PANEL;
-        const size_t left = written - j;
-        const int v = left >= TILE_COLS ? TILE_VECTORS : (int)(left / LANES);
-        size_t r = 0;
-        for (; r + TILE_ROWS <= m; r += TILE_ROWS)
-            tile_6(c + r * ldc + j, ldc, a + r * lda, lda, panel, k, sum, v);
-        if (r < m)
-            last[m - r](c + r * ldc + j, ldc, a + r * lda, lda, panel, k, sum, v);
-    }
+    for (size_t i = 0; i < k; i += REEL_DEEP, sum = true)
+        for (size_t j = 0; j < written; j += STRIP) {
+            const size_t rows = part_rows(i, k), left = written - j;
+            const float *strip = b + j / REEL_PANEL * REEL_PANEL * k + i * REEL_PANEL + j % REEL_PANEL * rows;
+            const int v = left >= STRIP ? TILE_VECTORS : (int)(left / LANES);
+            size_t r = 0;
+            for (; r + TILE_ROWS <= m; r += TILE_ROWS)
+                tile_6(c + r * ldc + j, ldc, a + r * lda + i, lda, strip, rows, sum, v);
+            if (r < m)
+                last[m - r](c + r * ldc + j, ldc, a + r * lda + i, lda, strip, rows, sum, v);
+        }
 }
 
 /* ---- sums, sums of squares, the optimizer ---- */

@@ -8,6 +8,10 @@
 
 enum { REEL_PANEL = 64 };
 
+/* float32: rows go by parts of so many, and a part in strips of as many columns as the instruction set's block takes at once (16 in
+ * AVX2, else the whole panel), so that a strip of a part stays in the first cache and is read straight on. */
+enum { REEL_DEEP = 512 };
+
 static inline size_t reel_panel_columns(size_t n) { return (n + REEL_PANEL - 1) / REEL_PANEL * REEL_PANEL; }
 
 #endif
