@@ -77,13 +77,13 @@ def page(got):
     heads = [g["header"] for g in got.values()]
     newest = max(heads, key=lambda h: h["date"])
     versions = ", ".join(f"{p} {v}" for p, v in newest["versions"].items() if v) + "".join(f"; {p} is not installed" for p, v in newest["versions"].items() if not v)
-    lines = [f"Processor: {newest['processor']}, {newest['cores']} cores, 2 threads on both sides. {versions}.", ""]
+    lines = [f"### {newest['processor']}", "", f"{newest['cores']} cores, 2 threads on both sides. {versions}.", ""]
     asked = claims(got, newest["kind"])
     if asked:
-        lines += ["### Asked for, and reached", ""]
+        lines += ["#### Asked for, and reached", ""]
         lines += table(["row", "ratio", "asked for", "measured", "reached"],
                        [[*a[:4], {True: "yes", False: "**no**", None: "not run"}[a[4]]] for a in asked])
-    lines += ["### Figures", ""]
+    lines += ["#### Figures", ""]
     for row, g in got.items():
         where = "" if g["header"]["processor"] == newest["processor"] else f", {g['header']['processor']}"
         rounds = f"{g['rounds']} round{'s' if g['rounds'] != 1 else ''}"
