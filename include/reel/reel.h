@@ -5,6 +5,7 @@
 #include <reel/bench.h>
 #include <reel/context.h>
 #include <reel/data.h>
+#include <reel/hub.h>
 #include <reel/model.h>
 #include <reel/status.h>
 #include <reel/train.h>

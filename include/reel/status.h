@@ -26,7 +26,9 @@ typedef enum reel_status {
     REEL_ERR_MISMATCH = 9,     /**< two things that must agree do not (shapes, labels, sizes) */
     REEL_ERR_BACKEND = 10,     /**< the compute device failed */
     REEL_ERR_NUMERIC = 11,     /**< a value is not a number or not finite */
-    REEL_ERR_CANCELLED = 12    /**< the caller asked to stop, and everything was put in order first */
+    REEL_ERR_CANCELLED = 12,   /**< the caller asked to stop, and everything was put in order first */
+    REEL_ERR_NETWORK = 13,     /**< a server did not answer, or fails */
+    REEL_ERR_DENIED = 14       /**< a server refuses this asker: no token, a wrong one, or one that may not do this */
 } reel_status;
 
 enum { REEL_ERROR_SIZE = 1024 };

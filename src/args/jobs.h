@@ -88,6 +88,19 @@ typedef struct reel_model_info_args { char *model; bool tensors; } reel_model_in
 typedef struct reel_model_new_args { char *from_config, *output; int64_t seed; char *labels; } reel_model_new_args;
 typedef struct reel_model_convert_args { char *model, *dtype, *output; } reel_model_convert_args;
 
+typedef struct reel_hub_download_args {
+    char *repo_type, *revision, *local_dir;
+    char *include, *exclude;                     /* patterns as fnmatch has them, with commas between */
+    bool force_download;
+    int64_t max_workers;
+} reel_hub_download_args;
+
+typedef struct reel_hub_upload_args {
+    char *repo_type, *revision, *commit_message, *commit_description;
+    char *include, *exclude;
+    bool private_repo, create_pr, force;
+} reel_hub_upload_args;
+
 typedef struct reel_bench_args { char *model, *from_config; int64_t batch_size; double seconds; } reel_bench_args;
 
 #endif

@@ -28,6 +28,7 @@
 #define GROUP_SAVE    "checkpoints"
 #define GROUP_SET     "data set"
 #define GROUP_MACHINE "machine"
+#define GROUP_HUB     "the Hub"
 
 enum { ROW_WORKERS_MAX = 256, ROW_BATCH_MAX = 4096, ROW_FRAMES_MAX = 1024, ROW_SIZE_MAX = 4096 };
 #define ROW_SEED_MAX 9007199254740991.0 /* 2^53 - 1: every seed survives a JSON file */
@@ -55,7 +56,8 @@ enum { ROW_WORKERS_MAX = 256, ROW_BATCH_MAX = 4096, ROW_FRAMES_MAX = 1024, ROW_S
 
 extern const reel_job_table reel_table_train, reel_table_evaluate, reel_table_predict, reel_table_preview, reel_table_forward,
     reel_table_data_info, reel_table_data_synth, reel_table_data_pack, reel_table_model_info, reel_table_model_new,
-    reel_table_model_convert, reel_table_bench;
+    reel_table_model_convert, reel_table_bench, reel_table_hub_login, reel_table_hub_logout, reel_table_hub_whoami, reel_table_hub_download,
+    reel_table_hub_upload;
 
 /* train: values that follow from others where they were not set, and what must hold between options. */
 void reel_train_derive(reel_args *args);

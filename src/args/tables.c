@@ -14,6 +14,11 @@ static const reel_job_table *const tables[REEL_JOB_COUNT] = {
     [REEL_JOB_MODEL_NEW] = &reel_table_model_new,
     [REEL_JOB_MODEL_CONVERT] = &reel_table_model_convert,
     [REEL_JOB_BENCH] = &reel_table_bench,
+    [REEL_JOB_HUB_LOGIN] = &reel_table_hub_login,
+    [REEL_JOB_HUB_LOGOUT] = &reel_table_hub_logout,
+    [REEL_JOB_HUB_WHOAMI] = &reel_table_hub_whoami,
+    [REEL_JOB_HUB_DOWNLOAD] = &reel_table_hub_download,
+    [REEL_JOB_HUB_UPLOAD] = &reel_table_hub_upload,
 };
 
 const reel_job_table *reel_job_table_of(reel_job job)

@@ -56,6 +56,8 @@ void reel_context_close(reel_context **ctx)
     if (ctx == NULL || *ctx == NULL)
         return;
     pthread_mutex_destroy(&(*ctx)->log_lock);
+    if ((*ctx)->hub_free != NULL)
+        (*ctx)->hub_free((*ctx)->hub);
     reel_free((*ctx)->backend);
     reel_free((*ctx)->cache_dir);
     reel_free(*ctx);

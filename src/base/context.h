@@ -18,6 +18,7 @@ struct reel_context {
     reel_log_fn log; void *log_user;
     reel_cancel_fn cancel; void *cancel_user;
     pthread_mutex_t log_lock;
+    void *hub; void (*hub_free)(void *hub);   /* hub/settings.h keeps its own here */
 };
 
 /* Formats and hands to the log function. `topic` is one word: "data", "model", "plan". */

@@ -41,7 +41,7 @@ const char *reel_status_name(reel_status status)
     static const char *const names[] = {
         "REEL_OK", "REEL_ERR_ARG", "REEL_ERR_NOMEM", "REEL_ERR_IO", "REEL_ERR_NOT_FOUND", "REEL_ERR_EXISTS",
         "REEL_ERR_FORMAT", "REEL_ERR_UNSUPPORTED", "REEL_ERR_LIMIT", "REEL_ERR_MISMATCH", "REEL_ERR_BACKEND",
-        "REEL_ERR_NUMERIC", "REEL_ERR_CANCELLED",
+        "REEL_ERR_NUMERIC", "REEL_ERR_CANCELLED", "REEL_ERR_NETWORK", "REEL_ERR_DENIED",
     };
     if ((unsigned)status >= sizeof names / sizeof *names)
         return "REEL_ERR_UNKNOWN";

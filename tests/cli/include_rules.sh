@@ -9,15 +9,16 @@ cat >"$rules" <<'END'
 base
 args base
 format base
+hub format args base
 kernels base
 backend base
 backend/cpu backend base kernels
 nn backend base
 video base kernels
 transforms video kernels base
-models nn backend transforms format args base
-data transforms video format args base
-train data models transforms video nn backend format args base
+models nn backend transforms hub format args base
+data transforms video hub format args base
+train data models transforms video nn backend hub format args base
 version
 END
 
@@ -46,6 +47,7 @@ judge() {
         if (name ~ /^lib(av|sw)/ && FILENAME ~ /\.h$/ && file != "media.h") bad("FFmpeg is not for headers that others see")
         if (name == "jansson.h" && FILENAME != "src/base/json.c") bad("jansson is for json.c")
         if (name ~ /^archive/ && !quoted && FILENAME != "src/format/archive.c") bad("libarchive is for archive.c")
+        if (name ~ /^curl/ && FILENAME != "src/hub/http.c") bad("libcurl is for hub/http.c")
         if (name ~ /^openssl/ && FILENAME != "src/base/hash.c") bad("OpenSSL is for hash.c")
         if (FILENAME ~ /^cli\//) {
             if (quoted && name != "cli.h") bad("the command includes reel/*.h, cli.h and the system only")
