@@ -35,6 +35,8 @@ def cold(m):
                    "pipeline": Wall([sys.executable, os.path.join(HERE, "peer_pipeline.py"), full, path, m.threads])}, m.rounds,
                   {"reel": 3, "reel bf16": 3, "pipeline": 1}, m.log)
     out["warm"] = warm(m, half, path)
+    out["warm"]["fp32 model"] = statistics.median(json.loads(call(m.program("bench_model"), m.config("base"), "forward", 1, 5, m.threads, "fp32"))["median"]
+                                                  for _ in range(m.rounds))
     return out
 
 

@@ -63,7 +63,11 @@ def detail(row, got):
     if row == "cold":
         w = r["warm"]
         lines += [f"A warm clip in bf16: {seconds(w)} (model {w['model']:.3f} s, 16 frames of the file {1e3 * w['frames']:.1f} ms, transform {1e3 * w['transform']:.1f} ms); "
-                  f"each further file of one `reel predict` costs {w['each further file']:.3f} s.", ""]
+                  f"each further file of one `reel predict` costs {w['each further file']:.3f} s."]
+        if "fp32 model" in w and "median" in r["pipeline"]:
+            lines += [f"The forward alone takes {w['fp32 model']:.3f} s in float32 when all is warm: `pipeline` takes {r['pipeline']['median'] / w['fp32 model']:.2f} times that, "
+                      f"and a cold process has {r['reel']['median'] - w['fp32 model']:.3f} s besides (start, mapping and packing of 345 MB of weights, first touch of memory, the file)."]
+        lines += [""]
     if row == "finetuning":
         lines += [f"{r['clips']} training clips of {r['classes']} classes, {r['epochs']} epochs of batches of 8, evaluation and checkpoint each epoch, then the test clips. Test accuracy "
                   f"of the seeds: reel {', '.join(f'{a:.2f}' for a in r['reel']['accuracy'])}; Trainer {', '.join(f'{a:.2f}' for a in r['Trainer']['accuracy']) or 'not run'}.", ""]
