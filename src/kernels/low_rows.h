@@ -4,7 +4,7 @@
 
 #include "kernels/low.h"
 
-#define K(name, args) void reel_##name##_c args; void reel_##name##_avx512bf16 args;
+#define K(name, args) void reel_##name##_c args; void reel_##name##_avx2 args; void reel_##name##_avx512bf16 args;
 REEL_LOW_KERNELS(K)
 #undef K
 /* What int8 inference needs on processors that have VNNI but no bfloat16. */

@@ -10,6 +10,12 @@ void reel_low_kernels_select(reel_low_kernels *k, unsigned cpu_flags)
     k->tile_rows = 6;
     k->isa = "c";
 #if defined(__x86_64__)
+    if (!(cpu_flags & REEL_CPU_AVX2))
+        return;
+#define K(name, args) k->name = reel_##name##_avx2;
+    REEL_LOW_KERNELS(K)
+#undef K
+    k->isa = "avx2";
     if (!(cpu_flags & REEL_CPU_AVX512))
         return;
     k->gelu_near = reel_gelu_near_avx512;

@@ -400,10 +400,10 @@ void SIMD_NAME(adamw)(float *p, float *m, float *v, const float *g, size_t n, co
         size_t k = n - i;
         vf d = vf_mul(vf_get(g + i, k), grad_scale), q = vf_mul(vf_get(p + i, k), decay), mi = vf_get(m + i, k);
         mi = vf_fma(one_minus_beta1, vf_sub(d, mi), mi);
-        vf vi = vf_fma(vf_mul(one_minus_beta2, d), d, vf_mul(vf_get(v + i, k), beta2));
-        vf below = vf_add(vf_div(vf_sqrt(vi), bias2_root), eps);
+        vf next = vf_fma(vf_mul(one_minus_beta2, d), d, vf_mul(vf_get(v + i, k), beta2));
+        vf below = vf_add(vf_div(vf_sqrt(next), bias2_root), eps);
         vf_put(m + i, mi, k);
-        vf_put(v + i, vi, k);
+        vf_put(v + i, next, k);
         vf_put(p + i, vf_sub(q, vf_div(vf_mul(step_size, mi), below)), k);
     }
 }

@@ -4,6 +4,8 @@
 
 #include <immintrin.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 #define SIMD_NAME(name) reel_##name##_avx2
 enum { LANES = 8 };
@@ -58,6 +60,12 @@ static inline vf vf_ldexp(vf x, vf n)
     vf b = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(other, bias), 23));
     return _mm256_mul_ps(_mm256_mul_ps(x, a), b);
 }
+/* Where n is below -126 the result is of that size. What is not a number stays none. */
+static inline vf vf_ldexp_down(vf x, vf n)
+{
+    const __m256i whole = _mm256_cvtps_epi32(_mm256_max_ps(_mm256_set1_ps(-126.0f), n));
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), _mm256_slli_epi32(whole, 23)));
+}
 static inline float vf_sum(vf x)
 {
     __m128 a = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
@@ -91,6 +99,78 @@ static inline void vf_turn(vf r[8])
     }
     for (int i = 0; i < 8; i++)
         r[i] = t[i];
+}
+
+/* Whole numbers of 32 bits. */
+typedef __m256i vi;
+static inline vi vi_set(int32_t x) { return _mm256_set1_epi32(x); }
+static inline vi vi_get(const int32_t *p, size_t k)
+{
+    return k >= LANES ? _mm256_loadu_si256((const vi *)(const void *)p) : _mm256_maskload_epi32(p, vf_mask(k));
+}
+static inline vi vi_keep(vi x, vi rest, size_t k) { return k >= LANES ? x : _mm256_blendv_epi8(rest, x, vf_mask(k)); }
+static inline vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
+static inline vi vi_max(vi a, vi b) { return _mm256_max_epi32(a, b); }
+static inline int32_t vi_sum(vi x)
+{
+    __m128i a = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    a = _mm_add_epi32(a, _mm_unpackhi_epi64(a, a));
+    return _mm_cvtsi128_si32(_mm_add_epi32(a, _mm_shuffle_epi32(a, 1)));
+}
+static inline int32_t vi_top(vi x)
+{
+    __m128i a = _mm_max_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    a = _mm_max_epi32(a, _mm_unpackhi_epi64(a, a));
+    return _mm_cvtsi128_si32(_mm_max_epi32(a, _mm_shuffle_epi32(a, 1)));
+}
+static inline vi vi_of(vf x) { return _mm256_cvtps_epi32(x); }
+static inline vf vf_of(vi x) { return _mm256_cvtepi32_ps(x); }
+static inline vi vi_pair(vi x, vi y)
+{
+    const vi byte = vi_set(0xFF);
+    return _mm256_or_si256(_mm256_and_si256(x, byte), _mm256_slli_epi32(_mm256_and_si256(y, byte), 8));
+}
+static inline void vi_put_bytes(void *p, vi x, size_t k)
+{
+    const vi low = _mm256_shuffle_epi8(x, _mm256_set1_epi32(0x0C080400));
+    const __m128i bytes = _mm_unpacklo_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
+    if (k >= LANES)
+        _mm_storel_epi64(p, bytes);
+    else
+        memcpy(p, &bytes, k);
+}
+static inline void vi_put_halves(uint16_t *p, vi x, size_t k)
+{
+    const __m128i halves = _mm_packus_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    if (k >= LANES)
+        _mm_storeu_si128((__m128i *)(void *)p, halves);
+    else
+        memcpy(p, &halves, k * sizeof *p);
+}
+
+/* bfloat16 */
+static inline vf vf_get_half(const uint16_t *p, size_t k)
+{
+    __m128i h = _mm_setzero_si128();
+    if (k >= LANES)
+        h = _mm_loadu_si128((const __m128i *)(const void *)p);
+    else
+        memcpy(&h, p, k * sizeof *p);
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
+}
+/* The upper half of each word, rounded to the nearest, ties to even; what is not a number stays none. */
+static inline vi vf_half(vf x)
+{
+    const vi u = _mm256_castps_si256(x), odd = _mm256_and_si256(_mm256_srli_epi32(u, 16), vi_set(1));
+    const vi near = vi_add(u, vi_add(odd, vi_set(0x7FFF))), none = _mm256_or_si256(u, vi_set(0x400000));
+    const vi is_none = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+    return _mm256_srli_epi32(_mm256_blendv_epi8(near, none, is_none), 16);
+}
+static inline void vf_put_half(uint16_t *p, vf x, size_t k) { vi_put_halves(p, vf_half(x), k); }
+static inline void vf_put_half_two(uint16_t *p, vf x, vf y)
+{
+    const vi both = _mm256_packus_epi32(vf_half(x), vf_half(y));
+    _mm256_storeu_si256((vi *)(void *)p, _mm256_permute4x64_epi64(both, 0xD8));
 }
 
 static inline vd vd_zero(void) { return (vd){_mm256_setzero_pd(), _mm256_setzero_pd()}; }

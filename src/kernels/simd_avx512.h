@@ -4,6 +4,7 @@
 
 #include <immintrin.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define SIMD_NAME(name) reel_##name##_avx512
 enum { LANES = 16 };
@@ -50,6 +51,8 @@ static inline vf vf_if_positive(vf x, vf yes, vf no)
 }
 /* x 2^n for whole n; denormal results are rounded once. */
 static inline vf vf_ldexp(vf x, vf n) { return _mm512_scalef_ps(x, n); }
+/* The same where n is at most 127 and nothing depends on what becomes of results below 1e-37. */
+static inline vf vf_ldexp_down(vf x, vf n) { return _mm512_scalef_ps(x, n); }
 static inline float vf_sum(vf x) { return _mm512_reduce_add_ps(x); }
 static inline float vf_top(vf x) { return _mm512_reduce_max_ps(x); }
 
@@ -80,6 +83,57 @@ static inline void vf_turn(vf r[16])
         r[12 + i] = _mm512_shuffle_f32x4(t[4 + i], t[12 + i], 0xdd);
     }
 }
+
+/* Whole numbers of 32 bits. */
+typedef __m512i vi;
+static inline vi vi_set(int32_t x) { return _mm512_set1_epi32(x); }
+static inline vi vi_get(const int32_t *p, size_t k)
+{
+    return k >= LANES ? _mm512_loadu_si512(p) : _mm512_maskz_loadu_epi32(vf_mask(k), p);
+}
+static inline vi vi_keep(vi x, vi rest, size_t k) { return k >= LANES ? x : _mm512_mask_blend_epi32(vf_mask(k), rest, x); }
+static inline vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
+static inline vi vi_max(vi a, vi b) { return _mm512_max_epi32(a, b); }
+static inline int32_t vi_sum(vi x) { return _mm512_reduce_add_epi32(x); }
+static inline int32_t vi_top(vi x) { return _mm512_reduce_max_epi32(x); }
+static inline vi vi_of(vf x) { return _mm512_cvtps_epi32(x); }  /* to the nearest */
+static inline vf vf_of(vi x) { return _mm512_cvtepi32_ps(x); }
+/* x + 256 y in the low half of each word, of two numbers of 8 bits */
+static inline vi vi_pair(vi x, vi y)
+{
+    const vi byte = vi_set(0xFF);
+    return _mm512_or_si512(_mm512_and_si512(x, byte), _mm512_slli_epi32(_mm512_and_si512(y, byte), 8));
+}
+/* The low byte of each; each as a number of 16 bits, which it must be. */
+static inline void vi_put_bytes(void *p, vi x, size_t k)
+{
+    if (k >= LANES)
+        _mm_storeu_si128(p, _mm512_cvtepi32_epi8(x));
+    else
+        _mm512_mask_cvtepi32_storeu_epi8(p, vf_mask(k), x);
+}
+static inline void vi_put_halves(uint16_t *p, vi x, size_t k)
+{
+    if (k >= LANES)
+        _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi32_epi16(x));
+    else
+        _mm512_mask_cvtepi32_storeu_epi16(p, vf_mask(k), x);
+}
+
+/* bfloat16 */
+static inline vf vf_get_half(const uint16_t *p, size_t k)
+{
+    const __m256i h = k >= LANES ? _mm256_loadu_si256((const __m256i *)(const void *)p) : _mm256_maskz_loadu_epi16(vf_mask(k), p);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16));
+}
+#ifdef __AVX512BF16__
+static inline void vf_put_half(uint16_t *p, vf x, size_t k)
+{
+    _mm256_mask_storeu_epi16(p, k >= LANES ? (__mmask16)0xFFFF : vf_mask(k), (__m256i)_mm512_cvtneps_pbh(x));
+}
+/* Two vectors, one behind the other. */
+static inline void vf_put_half_two(uint16_t *p, vf x, vf y) { _mm512_storeu_si512(p, (__m512i)_mm512_cvtne2ps_pbh(y, x)); }
+#endif
 
 static inline vd vd_zero(void) { return (vd){_mm512_setzero_pd(), _mm512_setzero_pd()}; }
 static inline vd vd_add(vd a, vd b) { return (vd){_mm512_add_pd(a.lo, b.lo), _mm512_add_pd(a.hi, b.hi)}; }

@@ -211,9 +211,8 @@ reel_status reel_run_begin(const reel_model *model, const reel_run_settings *set
     run->pass.packed = run->packed;
     run->pass.checkpointing = settings->checkpointing && mode == REEL_RUN_TRAIN;
     run->pass.pack = run->precision == REEL_PRECISION_INT8 ? REEL_PACK_INT8 : run->precision == REEL_PRECISION_BFLOAT16 ? REEL_PACK_BF16 : REEL_PACK_F32;
-    if (run->precision != REEL_PRECISION_FLOAT32 &&
-        reel_precision_usable(model->ctx, REEL_PRECISION_BFLOAT16, NULL) == REEL_PRECISION_BFLOAT16)
-        run->pass.dtype = REEL_BF16;
+    if (run->precision != REEL_PRECISION_FLOAT32)
+        run->pass.dtype = REEL_BF16;  /* int8 too where bfloat16 itself is slow: few products are left in it, and attention has its own */
     *out = run;
     return REEL_OK;
 }

@@ -394,7 +394,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_int8_values),
     };
     unsigned flags = 0;
-    if (strcmp(name, "avx512") == 0)
+    if (strcmp(name, "avx2") == 0)
+        flags = REEL_CPU_AVX2;
+    else if (strcmp(name, "avx512") == 0)
         flags = REEL_CPU_AVX2 | REEL_CPU_AVX512;
     else if (strcmp(name, "avx512vnni") == 0)
         flags = REEL_CPU_AVX2 | REEL_CPU_AVX512 | REEL_CPU_AVX512_VNNI;
