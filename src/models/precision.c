@@ -38,7 +38,7 @@ static bool fast_bfloat16(unsigned flags)
 
 reel_precision reel_precision_usable(const reel_context *ctx, reel_precision wanted, const char **why)
 {
-    const bool bfloat16 = fast_bfloat16(ctx->cpu_flags), int8 = ctx->cpu_flags & (REEL_CPU_AVX2 | REEL_CPU_AMX_INT8);
+    const bool bfloat16 = fast_bfloat16(ctx->cpu_flags), int8 = ctx->cpu_flags & (REEL_CPU_AVX2 | REEL_CPU_AVX512_VNNI | REEL_CPU_AMX_INT8);
     const char *reason = NULL;
     reel_precision p = wanted;
     if (p == REEL_PRECISION_INT8 && !int8) {

@@ -133,7 +133,7 @@ static const char *path_of(const reel_context *ctx, reel_precision p)
     case REEL_PRECISION_BFLOAT16:
         return flags & REEL_CPU_AMX_BF16 ? "AMX" : "AVX-512 bf16";
     case REEL_PRECISION_INT8:
-        return flags & REEL_CPU_AMX_INT8 ? "AMX" : flags & REEL_CPU_AVX512_VNNI ? "AVX-512 VNNI" : "AVX2, 16 bits";
+        return flags & REEL_CPU_AMX_INT8 ? "AMX" : flags & REEL_CPU_AVX512_VNNI ? "AVX-512 VNNI" : "AVX2 widened";
     case REEL_PRECISION_FLOAT32:
         break;
     }
