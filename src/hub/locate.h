@@ -9,6 +9,9 @@
  * Text that is neither comes back as it is: who opens it says what is wrong. */
 reel_status reel_hub_locate_model(reel_context *ctx, const char *name, char **dir, reel_error *err);
 
+/* The same without the weights: config.json and the processor's files. */
+reel_status reel_hub_locate_processor(reel_context *ctx, const char *name, char **dir, reel_error *err);
+
 /* A data set: a path, else ORG/NAME[@REVISION]:FILE of a repository of type dataset. *path is the file; free it. */
 reel_status reel_hub_locate_data(reel_context *ctx, const char *name, char **path, reel_error *err);
 
