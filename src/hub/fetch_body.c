@@ -230,7 +230,9 @@ static reel_status after(way *w, const reel_http_answer *a, int *attempt, reel_e
                          (unsigned long long)w->at, shown);
     }
     if (!reel_http_again(a, ++*attempt, &seconds)) {
-        const reel_asked asked = reel_session_asked(w->s, storage ? NULL : w->b->repo, w->b->file, w->url);
+        const reel_asked asked = reel_session_asked(w->s, w->b->repo, w->b->file, w->url);
+        if (a->end == REEL_HTTP_DONE && storage)
+            return reel_fail(err, REEL_ERR_NETWORK, "%s: the server that stores it refuses it (%s answers %ld)", w->b->file, shown, a->status);
         return a->end == REEL_HTTP_DONE ? reel_answer_fail(a, &asked, err) : reel_http_fail(a, w->url, *attempt, err);
     }
     reel_log(w->s->ctx, REEL_LOG_DETAIL, "hub", "%s: %s after %llu bytes; again in %.0f s", w->b->file,
