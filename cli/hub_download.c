@@ -68,6 +68,6 @@ static reel_status run(cli *c, reel_error *err)
 const cli_verb cli_verb_hub_download = {
     .name = "hub download", .group = "the Hub", .line = "files of a repository, into the cache or a folder",
     .usage = "ORG/NAME [FILE...] [options]",
-    .example = { "hub download MCG-NJU/videomae-base", "hub download sayakpaul/ucf101-subset UCF101_subset.tar.gz --repo_type dataset" },
+    .example = { "hub download MCG-NJU/videomae-base", "hub download acme/clips clips.tar.gz --repo_type dataset" },
     .job = REEL_JOB_HUB_DOWNLOAD, .inputs = true, .wants = "repository", .run = run,
 };
