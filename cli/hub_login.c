@@ -52,7 +52,8 @@ static reel_status run(cli *c, reel_error *err)
     reel_hub_user *user = NULL;
     const bool read = isatty(STDIN_FILENO) ? ask(token) : read_line(token);
     if (!read)
-        return cli_cancelled(NULL) ? cli_fail(err, REEL_ERR_CANCELLED, "stopped") : cli_fail(err, REEL_ERR_IO, "the token cannot be read from standard input");
+        return cli_cancelled(NULL) ? cli_fail(err, REEL_ERR_CANCELLED, "stopped")
+            : cli_fail(err, REEL_ERR_IO, "the token cannot be read from standard input");
     const reel_status status = reel_hub_login(c->ctx, token, &user, err);
     explicit_bzero(token, sizeof token);
     if (status != REEL_OK)

@@ -47,7 +47,8 @@ reel_status reel_hub_cache_open(const reel_hub *hub, const reel_repo *repo, bool
 {
     *c = (reel_hub_cache){.base = -1, .repo = -1, .links = hub->symlinks};
     if (hub->cache_dir[0] == '\0')
-        return reel_fail(err, REEL_ERR_NOT_FOUND, "there is no folder for what comes from the Hub: set HF_HOME or HOME, or use --local_dir");
+        return reel_fail(err, REEL_ERR_NOT_FOUND,
+                         "there is no folder for what comes from the Hub: set HF_HOME or HOME, or use --local_dir");
     c->folder = reel_repo_folder(repo->type, repo->id);
     c->path = c->folder != NULL ? reel_path_join(hub->cache_dir, c->folder) : NULL;
     reel_status status = c->path == NULL ? reel_fail_nomem(err, repo->id) : open_folders(hub->cache_dir, make, c, err);
@@ -220,7 +221,8 @@ static int put_file(int blobs, int dir, const char *name, const char *etag, bool
     return e;
 }
 
-reel_status reel_hub_cache_show(const reel_hub_cache *c, const char *commit, const char *file, const char *etag, bool fresh, reel_error *err)
+reel_status reel_hub_cache_show(const reel_hub_cache *c, const char *commit, const char *file, const char *etag, bool fresh,
+                                reel_error *err)
 {
     char path[PATH_MAX], shown[PATH_MAX];
     const char *last;

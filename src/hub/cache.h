@@ -29,7 +29,8 @@ void reel_hub_cache_note_lack(const reel_hub_cache *c, const char *commit, const
 /* A complete blob of that size (-1: any). */
 bool reel_hub_cache_has_blob(const reel_hub_cache *c, const char *etag, int64_t size);
 /* Puts a blob into a snapshot: a link, or where there are none the file itself (moved if it is `fresh`, else copied). */
-reel_status reel_hub_cache_show(const reel_hub_cache *c, const char *commit, const char *file, const char *etag, bool fresh, reel_error *err);
+reel_status reel_hub_cache_show(const reel_hub_cache *c, const char *commit, const char *file, const char *etag, bool fresh,
+                                reel_error *err);
 
 /* The path of a file in a snapshot, of the snapshot with file NULL. NULL: no memory. */
 char *reel_hub_cache_path(const reel_hub_cache *c, const char *commit, const char *file);

@@ -118,7 +118,8 @@ static reel_status use_copy(work *w, const char *include, bool whole, reel_error
         return reel_fail(err, REEL_ERR_NOT_FOUND, "%s: which files it has is not known, and offline mode is on", w->repo.id);
     reel_status status = REEL_OK;
     if (!reel_hub_cache_commit(&c, w->repo.revision, w->commit) || !reel_hub_cache_has_snapshot(&c, w->commit)) {
-        status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s%s: revision '%s' is not in %s%s", reel_repo_prefix(w->repo.type), w->repo.id, w->repo.revision,
+        status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s%s: revision '%s' is not in %s%s", reel_repo_prefix(w->repo.type), w->repo.id,
+                           w->repo.revision,
                            w->s.hub->cache_dir, w->s.hub->offline ? ", and offline mode is on (--offline, HF_HUB_OFFLINE)" : "");
     } else if (reel_listing_read(c.repo, w->commit, &all)) {
         reel_listing_filter(&all, include, w->a->exclude);
@@ -126,9 +127,11 @@ static reel_status use_copy(work *w, const char *include, bool whole, reel_error
             missing += !reel_hub_cache_has(&c, w->commit, all.file[i].path, "");
         w->n = all.n - missing;
         if (missing > 0)
-            status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s: %zu of its %zu files are not in %s", w->repo.id, missing, all.n, w->s.hub->cache_dir);
+            status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s: %zu of its %zu files are not in %s", w->repo.id, missing, all.n,
+                               w->s.hub->cache_dir);
     } else {
-        reel_log(w->ctx, REEL_LOG_WARNING, "hub", "%s: what is here of it is taken as it is; whether that is %s cannot be told offline", w->repo.id,
+        reel_log(w->ctx, REEL_LOG_WARNING, "hub", "%s: what is here of it is taken as it is; whether that is %s cannot be told offline",
+                 w->repo.id,
                  whole ? "all" : "all that matches");
     }
     reel_listing_free(&all);
@@ -160,7 +163,9 @@ static reel_status check_twins(const work *w, reel_error *err)
     const bool bad = dir >= 0 && ignores_case(dir);
     if (dir >= 0 && !w->to_folder)
         close(dir);
-    return bad ? reel_fail(err, REEL_ERR_EXISTS, "%s: it has two files '%s' that differ in upper and lower case alone, and this disk cannot hold both",
+    return bad
+        ? reel_fail(err, REEL_ERR_EXISTS,
+                    "%s: it has two files '%s' that differ in upper and lower case alone, and this disk cannot hold both",
                            w->repo.id, twin)
                : REEL_OK;
 }
@@ -182,7 +187,8 @@ static reel_status want_listed(work *w, uint64_t *total, reel_error *err)
         memcpy(m->commit, w->commit, 41);
         snprintf(m->etag, sizeof m->etag, "%s", f->lfs[0] != '\0' ? f->lfs : f->oid);
         w->wanted[i] = (reel_wanted){.file = f->path, .known = m};
-        const bool there = !w->a->force_download && (w->to_folder ? reel_local_has(&w->local, f->path) : cached && reel_hub_cache_has(&c, w->commit, f->path, m->etag));
+        const bool there = !w->a->force_download && (w->to_folder ? reel_local_has(&w->local, f->path) : cached &&
+                                                     reel_hub_cache_has(&c, w->commit, f->path, m->etag));
         *total += there ? 0 : (uint64_t)f->size;
     }
     reel_hub_cache_close(&c);
@@ -209,9 +215,11 @@ static reel_status get_listed(work *w, const char *include, reel_error *err)
     if (w->s.hub->offline)
         return use_copy(w, include, whole, err);
     reel_status status = reel_session_commit(&w->s, &w->repo, w->commit, &kind, err);
-    const bool no_answer = status != REEL_OK && status != REEL_ERR_CANCELLED && kind != REEL_ANSWER_OTHER && kind != REEL_ANSWER_NO_REVISION;
+    const bool no_answer = status != REEL_OK && status != REEL_ERR_CANCELLED && kind != REEL_ANSWER_OTHER &&
+        kind != REEL_ANSWER_NO_REVISION;
     if (no_answer && !w->to_folder && use_copy(w, include, whole, NULL) == REEL_OK) {
-        reel_log(w->ctx, REEL_LOG_WARNING, "hub", "the copy of %s that is here is used: %s", w->repo.id, err != NULL ? err->message : "no answer");
+        reel_log(w->ctx, REEL_LOG_WARNING, "hub", "the copy of %s that is here is used: %s", w->repo.id, err != NULL ? err->message
+                 : "no answer");
         return REEL_OK;
     }
     REEL_TRY(status);
@@ -312,7 +320,8 @@ done:
 reel_status reel_hub_download(reel_context *ctx, const reel_args *args, const char *const *names, size_t n, reel_hub_event_fn event,
                               void *user, reel_hub_downloaded **out, reel_error *err)
 {
-    work w = {.ctx = ctx, .a = reel_args_values(args, REEL_JOB_HUB_DOWNLOAD), .local = {.dir = -1, .notes = -1}, .event = event, .user = user};
+    work w = {.ctx = ctx, .a = reel_args_values(args, REEL_JOB_HUB_DOWNLOAD), .local = {.dir = -1, .notes = -1}, .event = event,
+              .user = user};
     reel_error own = {0};
     *out = NULL;
     if (err == NULL)

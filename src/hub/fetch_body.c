@@ -55,7 +55,8 @@ reel_status reel_fetch_hash(int fd, uint64_t size, const char *like, char hash[6
             reel_sha256_add(&h, buffer, (size_t)n);
             at += (uint64_t)n;
         } else if (n == 0 || errno != EINTR) {
-            status = n == 0 ? reel_fail(err, REEL_ERR_IO, "a file became shorter while it was read") : reel_fail_errno(err, errno, "a file", "read");
+            status = n == 0 ? reel_fail(err, REEL_ERR_IO, "a file became shorter while it was read")
+                : reel_fail_errno(err, errno, "a file", "read");
         }
     }
     if (status == REEL_OK)
@@ -174,7 +175,8 @@ static reel_status fail_write(const way *w, reel_error *err)
     const reel_file_meta *m = w->b->meta;
     if ((w->e != ENOSPC && w->e != EDQUOT && w->e != EFBIG) || m->size < 0)
         return reel_fail_errno(err, w->e, w->b->file, "store");
-    return reel_fail(err, REEL_ERR_IO, "%s: no room in %s for the %llu bytes that are still to come (%s); what is there is kept, and the next try goes on",
+    return reel_fail(err, REEL_ERR_IO,
+                     "%s: no room in %s for the %llu bytes that are still to come (%s); what is there is kept, and the next try goes on",
                      w->b->file, w->b->shown_dir, (unsigned long long)((uint64_t)m->size - w->at), strerror(w->e));
 }
 
@@ -194,7 +196,8 @@ static reel_status hop(way *w, const reel_http_answer *a, reel_error *err)
     if (next == NULL || ++w->hops > HOPS || !reel_session_may_follow(w->url, next)) {
         reel_url_show(shown, sizeof shown, next != NULL ? next : location);
         reel_free(next);
-        return reel_fail(err, REEL_ERR_NETWORK, "%s: the server sends on to '%s', where it may not go (a circle, https to http, or no address)",
+        return reel_fail(err, REEL_ERR_NETWORK,
+                         "%s: the server sends on to '%s', where it may not go (a circle, https to http, or no address)",
                          w->b->file, shown);
     }
     reel_free(w->url);
@@ -232,7 +235,8 @@ static reel_status after(way *w, const reel_http_answer *a, int *attempt, reel_e
     if (!reel_http_again(a, ++*attempt, &seconds)) {
         const reel_asked asked = reel_session_asked(w->s, w->b->repo, w->b->file, w->url);
         if (a->end == REEL_HTTP_DONE && storage)
-            return reel_fail(err, REEL_ERR_NETWORK, "%s: the server that stores it refuses it (%s answers %ld)", w->b->file, shown, a->status);
+            return reel_fail(err, REEL_ERR_NETWORK, "%s: the server that stores it refuses it (%s answers %ld)", w->b->file, shown,
+                             a->status);
         return a->end == REEL_HTTP_DONE ? reel_answer_fail(a, &asked, err) : reel_http_fail(a, w->url, *attempt, err);
     }
     reel_log(w->s->ctx, REEL_LOG_DETAIL, "hub", "%s: %s after %llu bytes; again in %.0f s", w->b->file,
@@ -285,7 +289,8 @@ static reel_status check_room(const way *w, reel_error *err)
     const uint64_t room = reel_disk_free(w->b->shown_dir), left = size > 0 ? (uint64_t)size - w->at : 0;
     if (left <= room)
         return REEL_OK;
-    return reel_fail(err, REEL_ERR_IO, "%s: it needs %llu bytes, and %s has room for %llu: %llu are missing", w->b->file, (unsigned long long)left,
+    return reel_fail(err, REEL_ERR_IO, "%s: it needs %llu bytes, and %s has room for %llu: %llu are missing", w->b->file,
+                     (unsigned long long)left,
                      w->b->shown_dir, (unsigned long long)room, (unsigned long long)(left - room));
 }
 
@@ -303,7 +308,8 @@ static reel_status fetch(way *w, char hash[65], reel_error *err)
         if (status != REEL_OK || etag[0] == '\0' || strcmp(hash, etag) == 0)
             return status;
         if (round > 0)
-            return reel_fail(err, REEL_ERR_FORMAT, "%s: what came is not the file: its content is %s, and should be %s; it was removed", w->b->file,
+            return reel_fail(err, REEL_ERR_FORMAT, "%s: what came is not the file: its content is %s, and should be %s; it was removed",
+                             w->b->file,
                              hash, etag);
         reel_log(w->s->ctx, REEL_LOG_NOTE, "hub", "%s: what came is damaged%s; once more from the beginning", w->b->file,
                  w->resumed ? ", perhaps the part from an earlier try" : "");

@@ -41,7 +41,8 @@ static reel_status read_headers(const reel_http_answer *a, const char *file, ree
         bare_etag(text);
         snprintf(m->etag, sizeof m->etag, "%s", reel_etag_valid(text) ? text : "");
     }
-    const int64_t linked = reel_http_header_number(a, "X-Linked-Size"), length = redirect ? -1 : reel_http_header_number(a, "Content-Length");
+    const int64_t linked = reel_http_header_number(a, "X-Linked-Size"), length = redirect ? -1
+        : reel_http_header_number(a, "Content-Length");
     if (linked >= 0 || length >= 0)
         m->size = linked >= 0 ? linked : length;
     return REEL_OK;
@@ -61,7 +62,8 @@ static bool says_nothing(const reel_http_answer *a, reel_answer_kind kind)
 static reel_status ask(reel_session *s, const char *url, bool patient, reel_http_answer *a, reel_error *err)
 {
     const double seconds = patient ? PATIENT : s->hub->etag_timeout;
-    const reel_http_request r = {.method = "HEAD", .url = url, .headers = {"X-HF-Download-Counter: 1"}, .total = seconds, .connect = seconds};
+    const reel_http_request r = {.method = "HEAD", .url = url, .headers = {"X-HF-Download-Counter: 1"}, .total = seconds,
+                                 .connect = seconds};
     if (patient)
         return reel_http_send(s->http, &r, a, err);
     reel_http_once(s->http, &r, a);
@@ -79,7 +81,8 @@ static reel_status follow(reel_session *s, const reel_http_answer *a, char **url
     if (location[0] == '\0' || !reel_session_may_follow(*url, next)) {
         reel_url_show(shown, sizeof shown, next);
         reel_free(next);
-        return reel_fail(err, REEL_ERR_NETWORK, "the server sends the question on to '%s', where it may not go (https to http, or no address)", shown);
+        return reel_fail(err, REEL_ERR_NETWORK,
+                         "the server sends the question on to '%s', where it may not go (https to http, or no address)", shown);
     }
     reel_free(*url);
     *url = next;
@@ -107,7 +110,8 @@ reel_status reel_fetch_meta(reel_session *s, const reel_repo *repo, const char *
         if (answered || status != REEL_ERR_CANCELLED)
             m->unreachable = says_nothing(&a, m->kind);
         if (status == REEL_OK && is_redirect(a.status)) {
-            status = hop < HOPS ? follow(s, &a, &url, m, err) : reel_fail(err, REEL_ERR_NETWORK, "%s: the server's redirects go in a circle", file);
+            status = hop < HOPS ? follow(s, &a, &url, m, err) : reel_fail(err, REEL_ERR_NETWORK,
+                                                                          "%s: the server's redirects go in a circle", file);
         } else if (status == REEL_OK && m->kind != REEL_ANSWER_OK) {
             status = reel_answer_fail(&a, &asked, err);
         } else if (status == REEL_OK) {

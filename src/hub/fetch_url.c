@@ -61,7 +61,8 @@ static reel_status judge(const reel_http_answer *a, const sinking *s, const char
     if (a->end != REEL_HTTP_DONE)
         return reel_http_fail(a, url, 1, err);
     if (a->status != 200)
-        return reel_fail(err, a->status == 404 || a->status == 410 ? REEL_ERR_NOT_FOUND : REEL_ERR_NETWORK, "%s: the server answers %ld", shown, a->status);
+        return reel_fail(err, a->status == 404 || a->status == 410 ? REEL_ERR_NOT_FOUND : REEL_ERR_NETWORK, "%s: the server answers %ld",
+                         shown, a->status);
     return s->got > 0 ? REEL_OK : reel_fail(err, REEL_ERR_FORMAT, "%s: it is empty", shown);
 }
 
@@ -80,7 +81,8 @@ static reel_status download(reel_http *http, const char *given, sinking *s, doub
         if (moved && next == NULL)
             status = reel_fail_nomem(err, "address");
         else if (moved && (hop == HOPS || !reel_session_may_follow(url, next)))
-            status = reel_fail(err, REEL_ERR_NETWORK, "%.300s: the server sends on where it may not go (a circle, https to http, or no address)", url);
+            status = reel_fail(err, REEL_ERR_NETWORK,
+                               "%.300s: the server sends on where it may not go (a circle, https to http, or no address)", url);
         else if (!moved)
             status = judge(&a, s, url, seconds, err);
         reel_http_answer_free(&a);
@@ -101,7 +103,8 @@ static void ending_of(const char *url, char out[16])
     for (size_t i = strcspn(path, "/"); i < n; i++)
         dot = path[i] == '.' ? path + i : path[i] == '/' ? NULL : dot;
     const size_t length = dot != NULL ? (size_t)(path + n - dot) : 0;
-    const bool good = length > 1 && length < 10 && strspn(dot + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") >= length - 1;
+    const bool good = length > 1 && length < 10 &&
+        strspn(dot + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") >= length - 1;
     snprintf(out, 16, "%.*s", good ? (int)length : 0, good ? dot : "");
 }
 
@@ -114,7 +117,8 @@ static int make_temporary(reel_context *ctx, const char *url, char **path)
     return *path == NULL ? -1 : mkstemps(*path, (int)strlen(ending));
 }
 
-reel_status reel_hub_fetch_url(reel_context *ctx, const char *name, uint64_t limit, double seconds, char **path, bool *temporary, reel_error *err)
+reel_status reel_hub_fetch_url(reel_context *ctx, const char *name, uint64_t limit, double seconds, char **path, bool *temporary,
+                               reel_error *err)
 {
     const reel_hub *hub = reel_hub_of(ctx);
     reel_http *http = NULL;
@@ -133,7 +137,8 @@ reel_status reel_hub_fetch_url(reel_context *ctx, const char *name, uint64_t lim
     if (hub->offline)
         return reel_fail(err, REEL_ERR_NETWORK, "%s: not fetched in offline mode (--offline, HF_HUB_OFFLINE)", shown);
     sinking s = {.fd = make_temporary(ctx, name, path), .limit = limit};
-    reel_status status = s.fd < 0 ? reel_fail_errno(err, errno, *path != NULL ? *path : shown, "create") : reel_http_open(ctx, hub, NULL, &http, err);
+    reel_status status = s.fd < 0 ? reel_fail_errno(err, errno, *path != NULL ? *path : shown, "create")
+        : reel_http_open(ctx, hub, NULL, &http, err);
     if (status == REEL_OK)
         reel_log(ctx, REEL_LOG_NOTE, "hub", "fetching %s", shown);
     if (status == REEL_OK)

@@ -27,7 +27,8 @@ typedef struct job {
 
 static reel_status fail_offline(const job *j, reel_error *err)
 {
-    return reel_fail(err, REEL_ERR_NOT_FOUND, "%s%s: '%s' at revision '%s' is not in %s, and offline mode is on (--offline, HF_HUB_OFFLINE)",
+    return reel_fail(err, REEL_ERR_NOT_FOUND,
+                     "%s%s: '%s' at revision '%s' is not in %s, and offline mode is on (--offline, HF_HUB_OFFLINE)",
                      reel_repo_prefix(j->g->repo.type), j->g->repo.id, j->file, j->g->repo.revision,
                      j->g->local != NULL ? j->g->local->path : j->s->hub->cache_dir);
 }
@@ -43,7 +44,8 @@ static bool has_copy(const job *j, char commit[41])
             commit[0] = '\0';
         return true;
     }
-    return j->g->local == NULL && reel_hub_cache_commit(&j->cache, j->g->repo.revision, commit) && reel_hub_cache_has(&j->cache, commit, j->file, "");
+    return j->g->local == NULL && reel_hub_cache_commit(&j->cache, j->g->repo.revision, commit) &&
+        reel_hub_cache_has(&j->cache, commit, j->file, "");
 }
 
 static reel_status open_for_writing(job *j, reel_error *err)
@@ -72,7 +74,8 @@ static reel_status ask(job *j, reel_file_meta *m, bool *copy, reel_error *err)
     if (status != REEL_OK && status != REEL_ERR_CANCELLED && m->unreachable) {
         if (!j->g->force && has_copy(j, j->got->commit)) {
             *copy = true;
-            reel_log(j->s->ctx, REEL_LOG_WARNING, "hub", "the copy of %s that is here is used: %s", j->file, err != NULL ? err->message : "no answer");
+            reel_log(j->s->ctx, REEL_LOG_WARNING, "hub", "the copy of %s that is here is used: %s", j->file, err != NULL ? err->message
+                     : "no answer");
             return REEL_OK;
         }
         const reel_answer_kind kind = m->kind;
@@ -101,7 +104,8 @@ static void make_key(job *j)
 }
 
 /* Into `partial` of dir, or, where nobody could be kept out, a name that none else has; *used is that name. */
-static reel_status fetch_into(job *j, int dir, const char *partial, const char *shown_dir, bool locked, char used[NAME_MAX + 1], char hash[65],
+static reel_status fetch_into(job *j, int dir, const char *partial, const char *shown_dir, bool locked, char used[NAME_MAX + 1],
+                              char hash[65],
                               reel_error *err)
 {
     snprintf(used, NAME_MAX + 1, "%s", partial);
@@ -239,7 +243,8 @@ static bool is_there(job *j)
         return (reel_commit_valid(revision) || j->s->hub->offline) && reel_hub_cache_commit(&j->cache, revision, j->got->commit) &&
                reel_hub_cache_has(&j->cache, j->got->commit, j->file, "");
     const bool noted = reel_local_noted(j->g->local, j->file, j->got->commit, etag);
-    return (noted && reel_commit_valid(revision) && strcmp(revision, j->got->commit) == 0) || (j->s->hub->offline && reel_local_has(j->g->local, j->file));
+    return (noted && reel_commit_valid(revision) && strcmp(revision, j->got->commit) == 0) ||
+        (j->s->hub->offline && reel_local_has(j->g->local, j->file));
 }
 
 /* Offline, into a folder: what the cache has by its links. */
@@ -247,11 +252,13 @@ static reel_status from_cache_offline(job *j, reel_error *err)
 {
     char commit[41], path[PATH_MAX], *last_copy = NULL;
     const char *last;
-    if (j->g->local == NULL || !reel_hub_cache_commit(&j->cache, j->g->repo.revision, commit) || !reel_hub_cache_has(&j->cache, commit, j->file, ""))
+    if (j->g->local == NULL || !reel_hub_cache_commit(&j->cache, j->g->repo.revision, commit) ||
+        !reel_hub_cache_has(&j->cache, commit, j->file, ""))
         return fail_offline(j, err);
     char *source = reel_hub_cache_path(&j->cache, commit, j->file);
     snprintf(path, sizeof path, "download/%s", j->file);
-    const int dir = reel_below_parent(j->g->local->notes, path, true, &last), from = source == NULL ? -1 : open(source, O_RDONLY | O_CLOEXEC);
+    const int dir = reel_below_parent(j->g->local->notes, path, true, &last), from = source == NULL ? -1
+        : open(source, O_RDONLY | O_CLOEXEC);
     last_copy = reel_format("%s.reel.copy", path);
     reel_status status = REEL_OK;
     if (dir < 0 || from < 0 || last_copy == NULL) {
@@ -295,7 +302,8 @@ reel_status reel_get_file(reel_session *s, const reel_get *g, const char *file, 
         err = &local_err;
     if (!reel_repo_file_valid(file))
         return reel_fail(err, REEL_ERR_ARG, "'%s' cannot be the name of a file in a repository", file);
-    reel_status status = s->hub->cache_dir[0] == '\0' && g->local != NULL ? REEL_OK : reel_hub_cache_open(s->hub, &g->repo, false, &j.cache, err);
+    reel_status status = s->hub->cache_dir[0] == '\0' && g->local != NULL ? REEL_OK
+        : reel_hub_cache_open(s->hub, &g->repo, false, &j.cache, err);
     if (status == REEL_OK && !is_there(&j))
         status = s->hub->offline ? from_cache_offline(&j, err) : bring(&j, known, err);
     reel_hub_cache_close(&j.cache);

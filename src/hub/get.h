@@ -24,6 +24,7 @@ typedef struct reel_got {
 } reel_got;
 
 /* known: what a listing says of the file (NULL: it is asked for). */
-reel_status reel_get_file(reel_session *s, const reel_get *g, const char *file, const reel_file_meta *known, reel_got *got, reel_error *err);
+reel_status reel_get_file(reel_session *s, const reel_get *g, const char *file, const reel_file_meta *known, reel_got *got,
+                          reel_error *err);
 
 #endif

@@ -35,7 +35,8 @@ static reel_status add(reel_listing *l, const char *path, const reel_json *size,
 {
     int64_t bytes = 0;
     if (path == NULL || !reel_repo_file_valid(path))
-        return reel_fail(err, REEL_ERR_FORMAT, "%s: the list of its files has '%.200s', which cannot be the name of one", id, path != NULL ? path : "");
+        return reel_fail(err, REEL_ERR_FORMAT, "%s: the list of its files has '%.200s', which cannot be the name of one", id, path != NULL
+                         ? path : "");
     if (!reel_json_integer(size, &bytes) || bytes < 0)
         return reel_fail(err, REEL_ERR_FORMAT, "%s: the list of its files gives no size for '%s'", id, path);
     if (l->n >= FILES_LIMIT)
@@ -61,7 +62,8 @@ reel_status reel_listing_add(reel_listing *l, const reel_json *page, const char 
         reel_listed *file;
         if (type == NULL || strcmp(type, "file") != 0)
             continue;
-        reel_status status = add(l, reel_json_string(reel_json_get(entry, "path")), reel_json_get(lfs != NULL ? lfs : entry, "size"), &file, id, err);
+        reel_status status = add(l, reel_json_string(reel_json_get(entry, "path")), reel_json_get(lfs != NULL ? lfs : entry, "size"), &file,
+                                 id, err);
         if (status != REEL_OK)
             return status;
         copy_id(file->oid, reel_json_get(entry, "oid"), 40);

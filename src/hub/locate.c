@@ -66,7 +66,8 @@ static void on_event(const reel_hub_event *e, void *user)
     if (p->told == 0)
         reel_log(p->ctx, REEL_LOG_NOTE, "hub", "fetching %s of %s, %.0f MB", e->what, p->repo.id, (double)e->total / 1e6);
     else
-        reel_log(p->ctx, REEL_LOG_NOTE, "hub", "fetching %s of %s: %.0f of %.0f MB", e->what, p->repo.id, (double)e->done / 1e6, (double)e->total / 1e6);
+        reel_log(p->ctx, REEL_LOG_NOTE, "hub", "fetching %s of %s: %.0f of %.0f MB", e->what, p->repo.id, (double)e->done / 1e6,
+                 (double)e->total / 1e6);
     p->told = now();
 }
 
@@ -140,7 +141,8 @@ static reel_status get_shards(place *p, const char *index, reel_error *err)
     for (void *it = reel_json_is_object(map) ? reel_json_first(map) : NULL; it != NULL; it = reel_json_next(map, it)) {
         const char *file = reel_json_string(reel_json_value(it));
         if (file == NULL || !reel_repo_file_valid(file) || n >= SHARDS_MOST)
-            REEL_TRY(reel_fail(err, REEL_ERR_FORMAT, "%s: weight_map names '%.200s', which cannot be one of its files", path, file != NULL ? file : ""));
+            REEL_TRY(reel_fail(err, REEL_ERR_FORMAT, "%s: weight_map names '%.200s', which cannot be one of its files", path, file != NULL
+                               ? file : ""));
         if (!is_new(w, n, file))
             continue;
         void *items = w;
@@ -163,7 +165,8 @@ done:
 static reel_status get_weights(place *p, reel_error *err)
 {
     static const struct { const char *file; bool index; } forms[] = {
-        {"model.safetensors", false}, {"model.safetensors.index.json", true}, {"pytorch_model.bin", false}, {"pytorch_model.bin.index.json", true},
+        {"model.safetensors", false}, {"model.safetensors.index.json", true}, {"pytorch_model.bin", false}, {"pytorch_model.bin.index.json",
+            true},
     };
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         bool has;
@@ -173,7 +176,8 @@ static reel_status get_weights(place *p, reel_error *err)
         if (has)
             return forms[i].index ? get_shards(p, forms[i].file, err) : REEL_OK;
     }
-    return reel_fail(err, REEL_ERR_NOT_FOUND, "%s: it has no weights in a form that is read (model.safetensors, pytorch_model.bin, or their shards)%s",
+    return reel_fail(err, REEL_ERR_NOT_FOUND,
+                     "%s: it has no weights in a form that is read (model.safetensors, pytorch_model.bin, or their shards)%s",
                      p->repo.id, p->s.hub->offline ? ", or they are not in the cache; offline mode is on" : "");
 }
 

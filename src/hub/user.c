@@ -57,7 +57,8 @@ static reel_status user_of(reel_json *answer, const reel_hub *hub, const char *t
         return REEL_OK;
     const bool nameless = u->token_from != NULL && u->org != NULL;
     reel_hub_user_close(out);
-    return nameless ? reel_fail(err, REEL_ERR_FORMAT, "%s: the server does not say whose token this is", hub->endpoint) : reel_fail_nomem(err, "user");
+    return nameless ? reel_fail(err, REEL_ERR_FORMAT, "%s: the server does not say whose token this is", hub->endpoint)
+        : reel_fail_nomem(err, "user");
 }
 
 static reel_status ask(reel_session *s, reel_hub_user **out, reel_error *err)

@@ -60,7 +60,8 @@ static void joining(void **state)
 {
     (void)state;
     static const struct { const char *base, *reference, *want; } rows[] = {
-        {"https://h/a/b?q", "https://o/x", "https://o/x"}, {"https://h/a/b?q", "//o/x", "https://o/x"}, {"https://h:1/a/b?q", "/x", "https://h:1/x"},
+        {"https://h/a/b?q", "https://o/x", "https://o/x"}, {"https://h/a/b?q", "//o/x", "https://o/x"}, {"https://h:1/a/b?q", "/x",
+            "https://h:1/x"},
         {"https://h/a/b?q", "x", "https://h/a/x"}, {"https://h/a/b?q", "?r", "https://h/a/b?r"}, {"https://h", "x", "https://h/x"},
         {"https://h/a", "file:///etc/passwd", "file:///etc/passwd"},
     };
@@ -75,13 +76,16 @@ static void origins(void **state)
 {
     (void)state;
     static const struct { const char *a, *b; int same; } rows[] = {
-        {"https://h/x", "https://H:443/y", 1}, {"http://h", "http://h:80/", 1}, {"https://h", "http://h", 0}, {"https://h", "https://h:8443", 0},
-        {"https://h", "https://h.evil", 0}, {"https://h", "https://hh", 0}, {"https://h", "https://h@evil/", 0}, {"https://h", "https://evil/?https://h", 0},
+        {"https://h/x", "https://H:443/y", 1}, {"http://h", "http://h:80/", 1}, {"https://h", "http://h", 0}, {"https://h",
+            "https://h:8443", 0},
+        {"https://h", "https://h.evil", 0}, {"https://h", "https://hh", 0}, {"https://h", "https://h@evil/", 0}, {"https://h",
+            "https://evil/?https://h", 0},
         {"http://[::1]:5/", "http://[::1]:5/x", 1}, {"http://[::1]:5/", "http://[::1]/x", 0}, {"https://h", "https://h:/", 1},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         assert_int_equal(reel_url_same_origin(rows[i].a, rows[i].b), rows[i].same);
-    static const char *const bad[] = {"file:///x", "ftp://h/", "http://", "http:///x", "http://u:p@h/", "http://h/a b", "http://h/\r\nX: y", "//h/x", "http://:80/"};
+    static const char *const bad[] = {"file:///x", "ftp://h/", "http://", "http:///x", "http://u:p@h/", "http://h/a b", "http://h/\r\nX: y",
+                                      "//h/x", "http://:80/"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(reel_url_valid(bad[i]));
     char shown[64];
@@ -119,11 +123,13 @@ static void settings(void **state)
     assert_false(h->offline);
     h = with(ctx, (variable[]){{"HOME", "/h"}, {"XDG_CACHE_HOME", "/x"}, {NULL, NULL}});
     assert_string_equal(h->home, "/x/huggingface");
-    h = with(ctx, (variable[]){{"HOME", "/h"}, {"V", "w"}, {"HF_HOME", "~/$V/${V}x"}, {"HUGGINGFACE_HUB_CACHE", "/old"}, {"HF_ENDPOINT", "http://m:1/"}, {NULL, NULL}});
+    h = with(ctx, (variable[]){{"HOME", "/h"}, {"V", "w"}, {"HF_HOME", "~/$V/${V}x"}, {"HUGGINGFACE_HUB_CACHE", "/old"}, {"HF_ENDPOINT",
+        "http://m:1/"}, {NULL, NULL}});
     assert_string_equal(h->home, "/h/w/wx");
     assert_string_equal(h->cache_dir, "/old");
     assert_string_equal(h->endpoint, "http://m:1");
-    h = with(ctx, (variable[]){{"HF_HUB_CACHE", "/new"}, {"HUGGINGFACE_HUB_CACHE", "/old"}, {"HF_TOKEN", " \n"}, {"HUGGING_FACE_HUB_TOKEN", "b\r\n"}, {NULL, NULL}});
+    h = with(ctx, (variable[]){{"HF_HUB_CACHE", "/new"}, {"HUGGINGFACE_HUB_CACHE", "/old"}, {"HF_TOKEN", " \n"}, {"HUGGING_FACE_HUB_TOKEN",
+        "b\r\n"}, {NULL, NULL}});
     assert_string_equal(h->cache_dir, "/new");
     assert_string_equal(h->token, "b");
     assert_string_equal(h->token_from, "HUGGING_FACE_HUB_TOKEN");
@@ -143,13 +149,16 @@ static void settings(void **state)
 static void answers(void **state)
 {
     (void)state;
-    static char quota[] = "X-Error-Code: GatedRepo\nx-error-message: Access \n", invalid[] = "X-Error-Message: Invalid credentials in Authorization header\n",
-                none[] = "Content-Type: text/html\n", busy[] = "Retry-After: 7\n", rate[] = "RateLimit: \"api\";r=0;t=55\nRetry-After: 7\n", far[] = "Retry-After: 4000\n";
+    static char quota[] = "X-Error-Code: GatedRepo\nx-error-message: Access \n",
+        invalid[] = "X-Error-Message: Invalid credentials in Authorization header\n",
+                none[] = "Content-Type: text/html\n", busy[] = "Retry-After: 7\n", rate[] = "RateLimit: \"api\";r=0;t=55\nRetry-After: 7\n",
+                    far[] = "Retry-After: 4000\n";
     const reel_repo repo = {REEL_REPO_MODEL, "a/b", "main"};
     const reel_asked q = {.repo = &repo, .file = "f", .url = "https://h/x"};
     static const struct { long status; char *headers; reel_answer_kind kind; } rows[] = {
         {200, none, REEL_ANSWER_OK}, {302, none, REEL_ANSWER_OK}, {403, quota, REEL_ANSWER_GATED}, {401, invalid, REEL_ANSWER_BAD_TOKEN},
-        {401, none, REEL_ANSWER_NO_REPO}, {404, none, REEL_ANSWER_NO_FILE}, {403, none, REEL_ANSWER_FORBIDDEN}, {429, busy, REEL_ANSWER_BUSY},
+        {401, none, REEL_ANSWER_NO_REPO}, {404, none, REEL_ANSWER_NO_FILE}, {403, none, REEL_ANSWER_FORBIDDEN}, {429, busy,
+            REEL_ANSWER_BUSY},
         {503, none, REEL_ANSWER_SERVER}, {418, none, REEL_ANSWER_OTHER}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         reel_http_answer a = {.end = REEL_HTTP_DONE, .status = rows[i].status, .headers = {.s = rows[i].headers}};
