@@ -104,6 +104,7 @@ reel_status reel_fetch_meta(reel_session *s, const reel_repo *repo, const char *
         status = ask(s, url, patient, &a, err);
         const bool answered = status == REEL_OK;
         if (answered) {
+            reel_session_warning(s, &a);
             m->kind = reel_answer_kind_of(&a, &asked);
             status = read_headers(&a, file, m, err);
         }

@@ -1,5 +1,6 @@
 #include "hub/session.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -70,6 +71,19 @@ reel_asked reel_session_asked(const reel_session *s, const reel_repo *repo, cons
     return (reel_asked){.repo = repo, .file = file, .url = url, .token_from = s->token_from};
 }
 
+void reel_session_warning(reel_session *s, const reel_http_answer *a)
+{
+    char text[512], topic[64];
+    if (!reel_http_header(a, "X-HF-Warning", text, sizeof text))
+        return;
+    const size_t n = strcspn(text, ";");
+    snprintf(topic, sizeof topic, "%.*s", (int)n, text);
+    if (strcmp(topic, s->warned) == 0)
+        return;
+    memcpy(s->warned, topic, sizeof topic);
+    reel_log(s->ctx, REEL_LOG_WARNING, "hub", "the Hub says: %s", text + n + (text[n] == ';') + strspn(text + n + (text[n] == ';'), " "));
+}
+
 /* Follows on the own host only: an answer from elsewhere is not the Hub's. */
 static reel_status get(reel_session *s, const char *url, size_t limit, reel_http_answer *a, reel_error *err)
 {
@@ -103,6 +117,7 @@ reel_status reel_session_json(reel_session *s, const char *url, const reel_asked
     reel_status status = get(s, url, limit, a, err);
     if (status != REEL_OK)
         return status;
+    reel_session_warning(s, a);
     if (a->status / 100 != 2)
         return reel_answer_fail(a, asked, err);
     reel_url_show(shown, sizeof shown, url);

@@ -10,6 +10,7 @@ typedef struct reel_session {  /* one thread's */
     const reel_hub *hub;
     reel_http *http;
     const char *token_from;   /* NULL: none is sent */
+    char warned[64];          /* the topic of the server's last warning */
 } reel_session;
 
 /* Opens nothing on the network yet. A token that has expired, or is no token, is an error. */
@@ -33,6 +34,9 @@ reel_status reel_session_json(reel_session *s, const char *url, const reel_asked
 
 /* The commit that a revision is now. */
 reel_status reel_session_commit(reel_session *s, const reel_repo *repo, char commit[41], reel_answer_kind *kind, reel_error *err);
+
+/* Tells a warning that an answer brings (X-HF-Warning: topic; text), once a topic. */
+void reel_session_warning(reel_session *s, const reel_http_answer *a);
 
 /* For reel_asked. */
 reel_asked reel_session_asked(const reel_session *s, const reel_repo *repo, const char *file, const char *url);

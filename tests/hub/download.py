@@ -94,6 +94,9 @@ def kinds():
     short = head()[:10]
     r = get(h, "new.txt", "--revision", short)
     check(r.code == 0 and read(h + "/" + REPO + "/refs/" + short).decode() == head(), "a short id gets a ref", r)
+    h = fresh({"method": "HEAD", "path": "/resolve/", "set_headers": {"X-HF-Warning": "old; Please\x1b[31m mind"}, "times": -1}, resolve_cache=False)
+    r = get(h, "config.json", "sub/a.txt", "--max_workers", "1")
+    check(r.code == 0 and r.err.count("Please") == 1 and "\x1b" not in r.err, "the hub's warning, once", r)
     h = fresh(xet=True)
     r = get(h, "model.safetensors", HF_TOKEN=WRITE)
     check(r.code == 0 and read(r.out.strip()) == FILES["model.safetensors"] and mock.leaks() == 0, "xet announced: plain", r)
