@@ -3,7 +3,7 @@
 
 #define ROW_STRUCT reel_data_info_args
 static const reel_option rows_data_info[] = {
-    ROW_STRING(data, GROUP_INPUT, "", "folder, archive, csv, packed file, ORG/NAME:FILE"),
+    ROW_STRING(data, GROUP_INPUT, "", "folder, archive, csv, packed, or ORG/NAME:FILE"),
     ROW_BOOL(quick, GROUP_INPUT, "false", "trust the headers, decode no frame"),
     ROW_AUTOROTATE,
     ROW_LOADERS,
@@ -33,7 +33,7 @@ JOB_TABLE(data_synth, "data synth", "output", NULL, reel_synth_check);
 static const reel_option rows_data_pack[] = {
     ROW_STRING(data, GROUP_INPUT, "", "folder, archive, csv, or ORG/NAME:FILE"),
     ROW_STRING(split, GROUP_INPUT, "train", "which part of the data"),
-    ROW_STRING(model, GROUP_INPUT, "", "checkpoint (or ORG/NAME) that says size, mean, std"),
+    ROW_STRING(model, GROUP_INPUT, "", "folder or ORG/NAME that says size, mean and std"),
     ROW_INT(num_frames, GROUP_INPUT, 0, ROW_FRAMES_MAX, "0", "frames", "0: the model's, or 16"),
     ROW_INT(image_size, GROUP_INPUT, 0, ROW_SIZE_MAX, "0", "pixels", "0: the model's, or 224"),
     ROW_STRING(output, GROUP_RESULT, "", "file .safetensors"),

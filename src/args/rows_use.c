@@ -4,7 +4,7 @@
 #define ROW_STRUCT reel_evaluate_args
 static const reel_option rows_evaluate[] = {
     ROW_STRING(model, GROUP_INPUT, "", "folder of a checkpoint, or ORG/NAME"),
-    ROW_STRING(data, GROUP_INPUT, "", "folder, archive, csv, packed file, ORG/NAME:FILE"),
+    ROW_STRING(data, GROUP_INPUT, "", "folder, archive, csv, packed, or ORG/NAME:FILE"),
     ROW_STRING(split, GROUP_INPUT, "test", "which part of the data"),
     ROW_STRING(output_dir, GROUP_RESULT, "", "new folder for report and predictions"),
     ROW_BOOL(overwrite_output_dir, GROUP_RESULT, "false", "replace a report that is there"),
@@ -38,10 +38,10 @@ JOB_TABLE(predict, "predict", "model", NULL, NULL);
 #define ROW_STRUCT reel_preview_args
 static const reel_option rows_preview[] = {
     ROW_STRING(video, GROUP_INPUT, "", "a video file; or --data"),
-    ROW_STRING(data, GROUP_INPUT, "", "folder, archive, csv, packed file, ORG/NAME:FILE"),
+    ROW_STRING(data, GROUP_INPUT, "", "folder, archive, csv, packed, or ORG/NAME:FILE"),
     ROW_STRING(split, GROUP_INPUT, "train", "which part of the data"),
     ROW_INT(index, GROUP_INPUT, 0, 1e9, "0", "", "which video of the split"),
-    ROW_STRING(model, GROUP_INPUT, "", "checkpoint (or ORG/NAME) that says size, mean, std"),
+    ROW_STRING(model, GROUP_INPUT, "", "folder or ORG/NAME that says size, mean and std"),
     ROW_INT(num_frames, GROUP_INPUT, 0, ROW_FRAMES_MAX, "0", "frames", "0: the model's, or 16"),
     ROW_INT(image_size, GROUP_INPUT, 0, ROW_SIZE_MAX, "0", "pixels", "0: the model's, or 224"),
     ROW_STRING(output, GROUP_RESULT, "", "file .gif, .png or .safetensors"),
@@ -71,7 +71,7 @@ JOB_TABLE(forward, "forward", "model input output", NULL, NULL);
 
 #define ROW_STRUCT reel_bench_args
 static const reel_option rows_bench[] = {
-    ROW_STRING(model, GROUP_INPUT, "", "folder of a checkpoint, or ORG/NAME; none: its own"),
+    ROW_STRING(model, GROUP_INPUT, "", "folder or ORG/NAME; none: a model of its own"),
     ROW_STRING(from_config, GROUP_INPUT, "", "config.json: random weights of that size"),
     ROW_INT(batch_size, GROUP_MACHINE, 1, ROW_BATCH_MAX, "1", "clips", "clips of a training step"),
     ROW_FLOAT(seconds, GROUP_MACHINE, 0.01, 600, "2", "seconds", "time for each figure, about"),
