@@ -24,6 +24,7 @@ typedef struct cli_verb {
     reel_job job;
     const char *positional;   /* option that a bare argument sets; NULL: bare arguments are refused, or inputs */
     bool inputs;              /* bare arguments are the inputs, at least one */
+    const char *wants;        /* what such an input is; NULL: a video or folder */
     bool notes;               /* machine, data, model are told without -v */
     reel_status (*run)(cli *c, reel_error *err);
 } cli_verb;
@@ -31,7 +32,7 @@ typedef struct cli_verb {
 extern const cli_verb *const cli_verbs[];  /* ends with NULL */
 extern const cli_verb cli_verb_train, cli_verb_evaluate, cli_verb_predict, cli_verb_preview, cli_verb_forward,
     cli_verb_data_info, cli_verb_data_synth, cli_verb_data_pack, cli_verb_model_info, cli_verb_model_new,
-    cli_verb_model_convert, cli_verb_bench;
+    cli_verb_model_convert, cli_verb_bench, cli_verb_hub_login, cli_verb_hub_logout, cli_verb_hub_whoami, cli_verb_hub_download;
 
 /* What stderr and stdout are. */
 typedef struct cli_term {
@@ -54,7 +55,7 @@ struct cli {
     reel_args *args;
     const char **input;
     size_t inputs;
-    bool json, quiet, verbose;
+    bool json, quiet, verbose, offline;
     const char *help, *threads, *isa, *max_memory, *config;  /* NULL: not given */
     cli_term term;
     cli_bar bar;
@@ -98,6 +99,9 @@ void cli_repr(char out[32], double value);                          /* as Python
 void cli_short(char out[32], double value);                         /* repr of the value in 4 significant digits */
 size_t cli_distance(const char *a, const char *b);
 reel_status cli_fail(reel_error *err, reel_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* hub_whoami.c */
+void cli_user(cli *c, const reel_hub_user *user, bool stored);
 
 /* json_out.c: one value written to stdout, with Python's separators. Misuse is a defect of the caller. */
 enum { CLI_JSON_DEPTH = 16 };

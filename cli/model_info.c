@@ -163,7 +163,7 @@ static reel_status run(cli *c, reel_error *err)
 
 const cli_verb cli_verb_model_info = {
     .name = "model info", .group = "learn", .line = "what is in a checkpoint: sizes, labels, unused tensors",
-    .usage = "DIR [options]",
+    .usage = "MODEL [options]",
     .example = { "model info run1", "model info videomae-base --tensors" },
     .job = REEL_JOB_MODEL_INFO, .positional = "model", .run = run,
 };

@@ -12,6 +12,7 @@ const cli_common cli_common_options[] = {
     { "verbose", "v", NULL, "also what was decided, and why" },
     { "threads", NULL, "N", "of the computation [all that may be used]" },
     { "isa", NULL, "NAME", "auto, avx512, avx2 or c, at most [auto]" },
+    { "offline", NULL, NULL, "no network: what the Hub's cache holds" },
     { "max_memory", NULL, "SIZE", "such as 4G; 0: what the machine has [0]" },
     { "help", "h", "[all]", "this page, or with every option" },
     { NULL, NULL, NULL, NULL },
@@ -58,7 +59,7 @@ static reel_status set_common(reader *r, const cli_common *o, const char *value,
     const struct { const char *name; bool *flag; const char **text; } places[] = {
         { "json", &c->json, NULL }, { "quiet", &c->quiet, NULL }, { "verbose", &c->verbose, NULL },
         { "threads", NULL, &c->threads }, { "isa", NULL, &c->isa }, { "max_memory", NULL, &c->max_memory },
-        { "config", NULL, &c->config },
+        { "config", NULL, &c->config }, { "offline", &c->offline, NULL },
     };
     if (strcmp(o->name, "help") == 0) {
         if (value == NULL && r->at < r->argc && strcmp(r->argv[r->at], "all") == 0)
@@ -159,8 +160,8 @@ static reel_status check(cli *c, reel_error *err)
 {
     reel_status status = reel_args_check(c->args, err);
     if (status == REEL_OK && c->verb->inputs && c->inputs == 0)
-        status = cli_fail(err, REEL_ERR_ARG, "%s needs at least one video or folder: reel %s %s", c->verb->name, c->verb->name,
-                          c->verb->usage);
+        status = cli_fail(err, REEL_ERR_ARG, "%s needs at least one %s: reel %s %s", c->verb->name,
+                          c->verb->wants != NULL ? c->verb->wants : "video or folder", c->verb->name, c->verb->usage);
     return status;
 }
 
@@ -201,6 +202,12 @@ static reel_status set_cache(cli *c, reel_error *err)
     return n > 0 && (size_t)n < sizeof path ? reel_context_set(c->ctx, "cache_dir", path, err) : REEL_OK;
 }
 
+static const char *variable(const char *name, void *user)
+{
+    const cli *c = user;
+    return c->offline && strcmp(name, "HF_HUB_OFFLINE") == 0 ? "1" : getenv(name);
+}
+
 /* The processor; where --dtype chooses the products' numbers, also which others it is fast at. */
 static void machine_line(cli *c)
 {
@@ -231,6 +238,8 @@ int cli_context(cli *c, reel_error *err)
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
         if (settings[i].value != NULL && reel_context_set(c->ctx, settings[i].name, settings[i].value, err) != REEL_OK)
             return err->status == REEL_ERR_ARG ? CLI_USAGE : CLI_FAILURE;
+    if (reel_context_set_hub(c->ctx, variable, c, err) != REEL_OK)
+        return CLI_FAILURE;
     /* an evaluation is long enough to be told what would shorten it, where somebody looks on */
     const bool watched = c->term.live && !c->json && c->verb->job == REEL_JOB_EVALUATE;
     if ((c->verbose || watched) && !c->verb->notes)

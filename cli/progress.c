@@ -117,7 +117,9 @@ void cli_say(cli *c, const char *topic, const char *format, ...)
 void cli_log(reel_log_level level, const char *topic, const char *message, void *user)
 {
     cli *c = user;
-    const bool told = level == REEL_LOG_WARNING || c->verbose || (level == REEL_LOG_NOTE && c->verb->notes);
+    /* that something is fetched over the network is told always: it may take long, and costs */
+    const bool note = c->verb->notes || strcmp(topic, "hub") == 0;
+    const bool told = level == REEL_LOG_WARNING || c->verbose || (level == REEL_LOG_NOTE && note);
     char name[CLI_TEXT];
     if (c->quiet || !told)
         return;

@@ -3,7 +3,7 @@
 
 #define ROW_STRUCT reel_data_info_args
 static const reel_option rows_data_info[] = {
-    ROW_STRING(data, GROUP_INPUT, "", "folder, archive, csv or packed file"),
+    ROW_STRING(data, GROUP_INPUT, "", "folder, archive, csv, packed, or ORG/NAME:FILE"),
     ROW_BOOL(quick, GROUP_INPUT, "false", "trust the headers, decode no frame"),
     ROW_AUTOROTATE,
     ROW_LOADERS,
@@ -31,9 +31,9 @@ JOB_TABLE(data_synth, "data synth", "output", NULL, reel_synth_check);
 
 #define ROW_STRUCT reel_data_pack_args
 static const reel_option rows_data_pack[] = {
-    ROW_STRING(data, GROUP_INPUT, "", "folder, archive or csv"),
+    ROW_STRING(data, GROUP_INPUT, "", "folder, archive, csv, or ORG/NAME:FILE"),
     ROW_STRING(split, GROUP_INPUT, "train", "which part of the data"),
-    ROW_STRING(model, GROUP_INPUT, "", "checkpoint that says size, mean and std"),
+    ROW_STRING(model, GROUP_INPUT, "", "folder or ORG/NAME that says size, mean and std"),
     ROW_INT(num_frames, GROUP_INPUT, 0, ROW_FRAMES_MAX, "0", "frames", "0: the model's, or 16"),
     ROW_INT(image_size, GROUP_INPUT, 0, ROW_SIZE_MAX, "0", "pixels", "0: the model's, or 224"),
     ROW_STRING(output, GROUP_RESULT, "", "file .safetensors"),
@@ -51,7 +51,7 @@ JOB_TABLE(data_pack, "data pack", "data output", NULL, reel_pack_check);
 
 #define ROW_STRUCT reel_model_info_args
 static const reel_option rows_model_info[] = {
-    ROW_STRING(model, GROUP_INPUT, "", "folder of a checkpoint"),
+    ROW_STRING(model, GROUP_INPUT, "", "folder of a checkpoint, or ORG/NAME"),
     ROW_BOOL(tensors, GROUP_RESULT, "false", "list every tensor"),
 };
 JOB_TABLE(model_info, "model info", "model", NULL, NULL);
@@ -69,7 +69,7 @@ JOB_TABLE(model_new, "model new", "from_config output", NULL, NULL);
 
 #define ROW_STRUCT reel_model_convert_args
 static const reel_option rows_model_convert[] = {
-    ROW_STRING(model, GROUP_INPUT, "", "folder of a checkpoint"),
+    ROW_STRING(model, GROUP_INPUT, "", "folder of a checkpoint, or ORG/NAME"),
     ROW_STRING(output, GROUP_RESULT, "", "new folder for the model"),
     ROW_CHOICE(dtype, GROUP_RESULT, "float32|fp32|bf16|bfloat16|fp16|float16", "bf16", "numbers of its file"),
 };

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "data/build.h"
 #include "format/archive.h"
+#include "hub/locate.h"
 #include "video/decode.h"
 
 static void free_texts(char **text, size_t n)
@@ -81,6 +82,7 @@ reel_status reel_dataset_open(reel_context *ctx, const char *path, reel_dataset 
 {
     reel_status status = REEL_OK;
     reel_builder b = { 0 };
+    char *here = NULL;
     size_t n = strlen(path);
     *out = NULL;
     while (n > 1 && path[n - 1] == '/')
@@ -88,13 +90,15 @@ reel_status reel_dataset_open(reel_context *ctx, const char *path, reel_dataset 
     b.ds = reel_calloc(1, sizeof *b.ds);
     if (b.ds == NULL || (b.ds->path = reel_strndup(path, n)) == NULL)
         REEL_TRY(reel_fail_nomem(err, path));
-    REEL_TRY(open_any(ctx, &b, b.ds->path, err));
+    REEL_TRY(reel_hub_locate_data(ctx, b.ds->path, &here, err));
+    REEL_TRY(open_any(ctx, &b, here, err));
     if (!b.ds->is_packed)
         REEL_TRY(reel_check_splits(&b, err));
     *out = b.ds;
     b.ds = NULL;
 done:
     reel_dataset_close(&b.ds);
+    reel_free(here);
     return status;
 }
 

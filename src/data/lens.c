@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "hub/locate.h"
 
 enum { DEFAULT_FRAMES = 16, DEFAULT_SIZE = 224, SIDE_LIMIT = 4096, FRAMES_LIMIT = 1024 };
 
@@ -111,9 +112,13 @@ reel_frames_mode reel_view_mode(const char *sampling)
 reel_status reel_lens_open(reel_context *ctx, const reel_lens_wish *wish, reel_lens *out, reel_error *err)
 {
     reel_status status = REEL_OK;
+    char *dir = NULL;
     *out = (reel_lens){ .frames = DEFAULT_FRAMES };
     if (wish->model[0] != 0) {
-        REEL_TRY(open_model(wish, out, err));
+        REEL_TRY(reel_hub_locate_processor(ctx, wish->model, &dir, err));
+        reel_lens_wish here = *wish;
+        here.model = dir;
+        REEL_TRY(open_model(&here, out, err));
     } else {
         out->height = out->width = wish->image_size > 0 ? (int)wish->image_size : DEFAULT_SIZE;
         default_processor(&out->processor, out->width);
@@ -132,6 +137,7 @@ reel_status reel_lens_open(reel_context *ctx, const reel_lens_wish *wish, reel_l
                                        .width = out->width, .min_size = (int)wish->min_size, .max_size = (int)wish->max_size,
                                        .flip = wish->flip, .kernels = &out->kernels };
 done:
+    reel_free(dir);
     if (status != REEL_OK)
         reel_lens_close(out);
     return status;

@@ -268,7 +268,7 @@ static bool set_up(reel_http *h, const reel_http_request *r, exchange *x, struct
 
 static void judge(reel_http_answer *a, const exchange *x, CURLcode code)
 {
-    static const struct { CURLcode code; int end; } ends[] = {
+    static const struct { CURLcode code; enum reel_http_end end; } ends[] = {
         {CURLE_OK, REEL_HTTP_DONE}, {CURLE_COULDNT_CONNECT, REEL_HTTP_REFUSED}, {CURLE_COULDNT_RESOLVE_HOST, REEL_HTTP_REFUSED},
         {CURLE_COULDNT_RESOLVE_PROXY, REEL_HTTP_REFUSED}, {CURLE_OPERATION_TIMEDOUT, REEL_HTTP_TIMEOUT}, {CURLE_GOT_NOTHING, REEL_HTTP_DROPPED},
         {CURLE_PARTIAL_FILE, REEL_HTTP_DROPPED}, {CURLE_RECV_ERROR, REEL_HTTP_DROPPED}, {CURLE_SEND_ERROR, REEL_HTTP_DROPPED},

@@ -14,7 +14,7 @@ reel_status reel_http_open(reel_context *ctx, const reel_hub *hub, const char *t
 void reel_http_close(reel_http **http);
 
 typedef struct reel_http_answer {
-    enum {
+    enum reel_http_end {
         REEL_HTTP_DONE,       /* an answer, whatever its status, and all of its body */
         REEL_HTTP_REFUSED,    /* no connection, or no such host */
         REEL_HTTP_TIMEOUT,

@@ -12,6 +12,7 @@
 #include "base/context.h"
 #include "base/mem.h"
 #include "format/safetensors.h"
+#include "hub/locate.h"
 #include "models/folder.h"
 
 enum { BLOCK = 1 << 16 };  /* numbers at a time */
@@ -225,7 +226,6 @@ static reel_status converter_open(converter *c, const reel_model_convert_args *a
         {"float32", "float32", REEL_F32}, {"fp32", "float32", REEL_F32}, {"bf16", "bfloat16", REEL_BF16},
         {"bfloat16", "bfloat16", REEL_BF16}, {"fp16", "float16", REEL_F16}, {"float16", "float16", REEL_F16},
     };
-    c->from = a->model;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (strcmp(a->dtype, types[i].word) == 0) {
             c->to = types[i].to;
@@ -235,26 +235,30 @@ static reel_status converter_open(converter *c, const reel_model_convert_args *a
     c->halves = reel_alloc_aligned(BLOCK, sizeof *c->halves);
     if (c->numbers == NULL || c->halves == NULL)
         return reel_fail_nomem(err, a->model);
-    if (!reel_is_dir(a->model))
+    if (!reel_is_dir(c->from))
         return reel_fail(err, REEL_ERR_NOT_FOUND, "%s: no such model folder (a folder with config.json and model.safetensors)",
                          a->model);
-    return reel_st_open_folder(a->model, &c->st, err);
+    return reel_st_open_folder(c->from, &c->st, err);
 }
 
 reel_status reel_model_convert(reel_context *ctx, const reel_args *args, reel_error *err)
 {
     const reel_model_convert_args *a = reel_args_values(args, REEL_JOB_MODEL_CONVERT);
     converter c = {.ctx = ctx};
+    char *from = NULL;
     reel_status status = REEL_OK;
     if (a == NULL)
         return reel_fail(err, REEL_ERR_ARG, "these are not the options of 'model convert'");
     REEL_TRY(reel_args_check(args, err));
     REEL_TRY(reel_folder_check_free(a->output, err));
+    REEL_TRY(reel_hub_locate_model(ctx, a->model, &from, err));
+    c.from = from;
     REEL_TRY(converter_open(&c, a, err));
     status = folder_write(&c, a->output, err);
 done:
     reel_st_close(&c.st);
     reel_free(c.numbers);
     reel_free(c.halves);
+    reel_free(from);
     return status;
 }

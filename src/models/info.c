@@ -5,6 +5,7 @@
 #include "args/args.h"
 #include "args/jobs.h"
 #include "base/mem.h"
+#include "hub/locate.h"
 #include "models/load.h"
 
 static void fill_info(const reel_model *m, reel_model_info *info)
@@ -179,7 +180,12 @@ reel_status reel_checkpoint_info_open(reel_context *ctx, const reel_args *args, 
     *out = NULL;
     if (a == NULL)
         return reel_fail(err, REEL_ERR_ARG, "these are not the options of 'model info'");
-    return open_checkpoint(ctx, a->model, out, err);
+    char *dir = NULL;
+    reel_status status = reel_hub_locate_model(ctx, a->model, &dir, err);
+    if (status == REEL_OK)
+        status = open_checkpoint(ctx, dir, out, err);
+    reel_free(dir);
+    return status;
 }
 
 void reel_checkpoint_info_close(reel_checkpoint_info **info)

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "hub/locate.h"
 #include "models/init.h"
 
 static const reel_load_options own = {.need_all = true};
@@ -162,8 +163,9 @@ done:
     return status;
 }
 
-reel_status reel_model_load(reel_context *ctx, const char *dir, const reel_load_options *options, reel_model **out,
-                            reel_load_report *report, reel_error *err)
+/* name: what the user called the folder. */
+static reel_status load_folder(reel_context *ctx, const char *dir, const char *name, const reel_load_options *options, reel_model **out,
+                               reel_load_report *report, reel_error *err)
 {
     reel_status status = REEL_OK;
     reel_model *m = NULL;
@@ -181,7 +183,7 @@ reel_status reel_model_load(reel_context *ctx, const char *dir, const reel_load_
     REEL_TRY(reel_model_begin(ctx, config, o, &m, &told, err));
     REEL_TRY(load_weights(m, dir, o, &told, err));
     REEL_TRY(reel_processor_read(dir, m->arch->model_type, m->config.height, m->config.width, &m->processor, err));
-    m->path = reel_strdup(dir);
+    m->path = reel_strdup(name);
     if (m->path == NULL) {
         status = reel_fail_nomem(err, dir);
         goto done;
@@ -196,6 +198,18 @@ done:
     reel_load_report_free(&told);
     reel_model_close(&m);
     reel_free(config);
+    return status;
+}
+
+reel_status reel_model_load(reel_context *ctx, const char *name, const reel_load_options *options, reel_model **out,
+                            reel_load_report *report, reel_error *err)
+{
+    char *dir = NULL;
+    *out = NULL;
+    reel_status status = reel_hub_locate_model(ctx, name, &dir, err);
+    if (status == REEL_OK)
+        status = load_folder(ctx, dir, name, options, out, report, err);
+    reel_free(dir);
     return status;
 }
 

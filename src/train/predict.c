@@ -1,12 +1,14 @@
 /* reel_predict: files to labels. The next clips are decoded while these are computed. */
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "args/args.h"
 #include "args/jobs.h"
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "data/parallel.h"
+#include "hub/locate.h"
 #include "models/run.h"
 #include "models/wanted.h"
 #include "train/ahead.h"
@@ -24,6 +26,7 @@ typedef struct predictor {
     reel_inputs inputs;
     reel_item *item;            /* those that are to be opened */
     size_t *place, items;       /* which input each is */
+    char **here; bool *fetched; /* an input's file; that was fetched from an address */
     reel_pixel_kernels kernels;
     reel_transform transform;
     bool guide, told_repeats;
@@ -38,18 +41,62 @@ typedef struct predictor {
     size_t delivered;
 } predictor;
 
+enum { URL_SECONDS = 600 };
+#define URL_LIMIT (2ull << 30) /* bytes */
+
+/* The file of an input: for an address one that is fetched now, and removed at the end. From then on the input is shown without its query,
+ * which may be a credential. Of several inputs, one that cannot be had does not stop the others. */
+static reel_status fetch(predictor *p, size_t i, reel_error *err)
+{
+    bool temporary;
+    reel_error why = {0};
+    reel_input *in = &p->inputs.item[i];
+    reel_status status = reel_hub_fetch_url(p->ctx, in->path, URL_LIMIT, URL_SECONDS, &p->here[i], &temporary, &why);
+    if (temporary)
+        p->fetched[i] = true;
+    if (temporary || (status != REEL_OK && strstr(in->path, "://") != NULL))
+        in->path[strcspn(in->path, "?#")] = '\0';
+    if (status == REEL_OK)
+        return REEL_OK;
+    if (p->inputs.n == 1 || status == REEL_ERR_CANCELLED || status == REEL_ERR_NOMEM) {
+        if (err != NULL)
+            *err = why;
+        return status;
+    }
+    reel_log(p->ctx, REEL_LOG_WARNING, "hub", "%s", why.message);
+    in->reason = "cannot be fetched";
+    return REEL_OK;
+}
+
+static void remove_fetched(predictor *p)
+{
+    for (size_t i = 0; p->here != NULL && p->fetched != NULL && i < p->inputs.n; i++) {
+        if (p->fetched[i])
+            unlink(p->here[i]);
+        reel_free(p->here[i]);
+    }
+    reel_free(p->here);
+    reel_free(p->fetched);
+}
+
 static reel_status items_make(predictor *p, reel_error *err)
 {
     p->item = reel_calloc(p->inputs.n, sizeof *p->item);
     p->place = reel_calloc(p->inputs.n, sizeof *p->place);
-    if (p->item == NULL || p->place == NULL)
+    p->here = reel_calloc(p->inputs.n, sizeof *p->here);
+    p->fetched = reel_calloc(p->inputs.n, sizeof *p->fetched);
+    if (p->item == NULL || p->place == NULL || p->here == NULL || p->fetched == NULL)
         return reel_fail_nomem(err, "the inputs");
-    for (size_t i = 0; i < p->inputs.n; i++)
+    for (size_t i = 0; i < p->inputs.n; i++) {
+        reel_status status = p->inputs.item[i].reason == NULL ? fetch(p, i, err) : REEL_OK;
+        if (status != REEL_OK)
+            return status;
         if (p->inputs.item[i].reason == NULL) {
-            p->item[p->items] = (reel_item){.path = p->inputs.item[i].path, .shown = p->inputs.item[i].path, .label = -1,
+            p->item[p->items] = (reel_item){.path = p->here[i], .shown = p->inputs.item[i].path, .label = -1,
                                             .group = -1, .duration = -1};
             p->place[p->items++] = i;
         }
+    }
     return REEL_OK;
 }
 
@@ -132,6 +179,7 @@ static void predictor_close(predictor *p)
     reel_ahead_close(&p->ahead);
     reel_run_close(&p->run);
     reel_answers_close(&p->answers);
+    remove_fetched(p);
     reel_inputs_free(&p->inputs);
     reel_model_close(&p->model);
     reel_free(p->item);

@@ -7,8 +7,9 @@ T=$(mktemp -d "${TMPDIR:-/tmp}/reel_cli.XXXXXX") || exit 1
 trap 'rm -rf "$T"' EXIT
 trap 'exit 1' INT TERM HUP
 HOME=$T/home XDG_CACHE_HOME=$T/cache LC_ALL=C.UTF-8 OMP_NUM_THREADS=2
-export HOME XDG_CACHE_HOME LC_ALL OMP_NUM_THREADS
-unset NO_COLOR COLUMNS
+HF_HUB_OFFLINE=1  # a name that is no folder is not asked for on the Hub; tests/hub has its own
+export HOME XDG_CACHE_HOME LC_ALL OMP_NUM_THREADS HF_HUB_OFFLINE
+unset NO_COLOR COLUMNS HF_HOME HF_TOKEN HF_ENDPOINT
 count=0 code=0 command=
 
 # run ARGUMENTS: runs reel, keeps $T/out, $T/err and $code.

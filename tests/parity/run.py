@@ -1,11 +1,12 @@
 """All live comparisons with Python, one TAP stream. Needs requirements.txt; REEL names the command, REEL_GRADIENTS the helper."""
 import common as c
+import hub_parity
 import low_parity
 import model_parity
 import predict_parity
 import train_parity
 
-for part in (model_parity, low_parity, train_parity, predict_parity):
+for part in (model_parity, low_parity, train_parity, predict_parity, hub_parity):
     try:
         part.main()
     except Exception as e:  # one broken part must not hide the others

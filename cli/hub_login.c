@@ -1,0 +1,79 @@
+/* reel hub login: a token is asked for, checked and stored. It is never an argument: those stand in the list of processes. */
+#include "cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { TOKEN_MOST = 4096 };
+
+/* One line, or all there is; false: stopped by a signal, or not readable. */
+static bool read_line(char token[TOKEN_MOST])
+{
+    size_t n = 0;
+    while (n + 1 < TOKEN_MOST) {
+        const ssize_t got = read(STDIN_FILENO, token + n, 1);
+        if (got < 0 && errno == EINTR && !cli_cancelled(NULL))
+            continue;
+        if (got < 0)
+            return false;
+        if (got == 0 || token[n] == '\n')
+            break;
+        n++;
+    }
+    token[n] = '\0';
+    return true;
+}
+
+/* What is typed is not shown; the terminal is put right whatever happens. */
+static bool ask(char token[TOKEN_MOST])
+{
+    struct termios before, quiet;
+    const char *endpoint = getenv("HF_ENDPOINT");
+    if (tcgetattr(STDIN_FILENO, &before) != 0)
+        return read_line(token);
+    quiet = before;
+    quiet.c_lflag &= ~(tcflag_t)ECHO;
+    quiet.c_lflag |= ECHONL;
+    fprintf(stderr, "token of %s (not shown; made under settings/tokens there): ",
+            endpoint != NULL && endpoint[0] != '\0' ? endpoint : "https://huggingface.co");
+    fflush(stderr);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+    const bool good = read_line(token);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+    return good;
+}
+
+static reel_status run(cli *c, reel_error *err)
+{
+    char token[TOKEN_MOST];
+    reel_hub_user *user = NULL;
+    const bool read = isatty(STDIN_FILENO) ? ask(token) : read_line(token);
+    if (!read)
+        return cli_cancelled(NULL) ? cli_fail(err, REEL_ERR_CANCELLED, "stopped")
+            : cli_fail(err, REEL_ERR_IO, "the token cannot be read from standard input");
+    const reel_status status = reel_hub_login(c->ctx, token, &user, err);
+    explicit_bzero(token, sizeof token);
+    if (status != REEL_OK)
+        return status;
+    cli_user(c, user, true);
+    reel_hub_user_close(&user);
+    static const char *const names[] = { "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN" };
+    for (size_t i = 0; i < 2; i++) {
+        const char *value = getenv(names[i]);
+        if (value != NULL && value[strspn(value, " \t\r\n")] != '\0') {
+            cli_say(c, "warning", "%s is set in the environment, and wins over the token that was stored now", names[i]);
+            break;
+        }
+    }
+    return REEL_OK;
+}
+
+const cli_verb cli_verb_hub_login = {
+    .name = "hub login", .group = "the Hub", .line = "checks a token, and stores it for reel and the Python tools",
+    .usage = "[options]   the token is typed, or comes from a pipe",
+    .example = { "hub login", "hub login --json" },
+    .job = REEL_JOB_HUB_LOGIN, .run = run,
+};

@@ -1,0 +1,279 @@
+#include "hub/locate.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "hub/cache.h"
+#include "hub/pool.h"
+
+enum { INDEX_LIMIT = 64 << 20, SHARDS_MOST = 10000, THREADS = 4 };
+
+/* A repository on its way into the cache. */
+typedef struct place {
+    reel_context *ctx;
+    reel_session s;
+    char *id, *revision;
+    reel_repo repo;            /* its revision: as given, then the commit */
+    char commit[41];
+    double told;
+} place;
+
+/* "ORG/NAME[@REVISION][:FILE]" where nothing of that name is here; file "" where there is none. false: it is something else. */
+static bool read_name(const char *text, char **id, char **revision, const char **file, bool *nomem)
+{
+    const size_t n = strcspn(text, "@:");
+    const char *at = text[n] == '@' ? text + n + 1 : NULL;
+    const char *colon = at != NULL ? strchr(at, ':') : text[n] == ':' ? text + n : NULL;
+    *id = reel_strndup(text, n);
+    *revision = at == NULL ? reel_strdup("main") : colon != NULL ? reel_strndup(at, (size_t)(colon - at)) : reel_strdup(at);
+    *file = colon != NULL ? colon + 1 : "";
+    *nomem = *id == NULL || *revision == NULL;
+    const bool is = !*nomem && strchr(*id, '/') != NULL && reel_repo_id_valid(*id) && reel_revision_valid(*revision) && !reel_exists(text);
+    if (!is) {
+        reel_free(*id);
+        reel_free(*revision);
+        *id = *revision = NULL;
+    }
+    return is;
+}
+
+static void close_place(place *p)
+{
+    reel_session_close(&p->s);
+    reel_free(p->id);
+    reel_free(p->revision);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Something large is on its way: said when it begins, and every ten seconds. */
+static void on_event(const reel_hub_event *e, void *user)
+{
+    enum { LARGE = 4 << 20, EVERY = 10 };
+    place *p = user;
+    if (e->total < LARGE || e->done >= e->total || now() - p->told < EVERY)
+        return;
+    if (p->told == 0)
+        reel_log(p->ctx, REEL_LOG_NOTE, "hub", "fetching %s of %s, %.0f MB", e->what, p->repo.id, (double)e->total / 1e6);
+    else
+        reel_log(p->ctx, REEL_LOG_NOTE, "hub", "fetching %s of %s: %.0f of %.0f MB", e->what, p->repo.id, (double)e->done / 1e6,
+                 (double)e->total / 1e6);
+    p->told = now();
+}
+
+static reel_status get(place *p, reel_wanted *w, size_t n, reel_error *err)
+{
+    const reel_pool pool = {.ctx = p->ctx, .repo = p->repo, .threads = THREADS, .event = on_event, .user = p};
+    p->told = 0;
+    return reel_pool_get(&pool, &p->s, w, n, 0, err);
+}
+
+/* The first file: from it on, all are of its commit. */
+static reel_status get_first(place *p, const char *file, reel_error *err)
+{
+    reel_wanted w = {.file = file};
+    reel_status status = get(p, &w, 1, err);
+    if (status == REEL_OK) {
+        memcpy(p->commit, w.got.commit, 41);
+        p->repo.revision = p->commit;
+    }
+    return status;
+}
+
+/* A file that may be missing; what is known of that is not asked for again, since a commit does not change. */
+static reel_status get_optional(place *p, const char *file, bool *has, reel_error *err)
+{
+    reel_hub_cache c;
+    reel_wanted w = {.file = file};
+    reel_error own = {0};
+    *has = false;
+    if (reel_hub_cache_open(p->s.hub, &p->repo, false, &c, NULL) == REEL_OK) {
+        *has = reel_hub_cache_has(&c, p->commit, file, "");
+        const bool settled = *has || reel_hub_cache_lacks(&c, p->commit, file) || p->s.hub->offline;
+        reel_hub_cache_close(&c);
+        if (settled)
+            return REEL_OK;
+    }
+    reel_status status = get(p, &w, 1, &own);
+    *has = status == REEL_OK;
+    if (status == REEL_OK || w.got.missing)
+        return REEL_OK;
+    if (err != NULL)
+        *err = own;
+    return status;
+}
+
+/* ---- weights ---- */
+
+static bool is_new(const reel_wanted *w, size_t n, const char *file)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(w[i].file, file) == 0)
+            return false;
+    return true;
+}
+
+/* The files that an index names: checked as if a server had named them. */
+static reel_status get_shards(place *p, const char *index, reel_error *err)
+{
+    reel_hub_cache c = {.base = -1, .repo = -1};
+    reel_json *j = NULL;
+    reel_wanted *w = NULL;
+    size_t n = 0, capacity = 0;
+    char *path = NULL;
+    reel_status status = reel_hub_cache_open(p->s.hub, &p->repo, false, &c, err);
+    if (status != REEL_OK)
+        return status;
+    if ((path = reel_hub_cache_path(&c, p->commit, index)) == NULL)
+        REEL_TRY(reel_fail_nomem(err, index));
+    REEL_TRY(reel_json_read(path, INDEX_LIMIT, false, &j, err));
+    const reel_json *map = reel_json_get(j, "weight_map");
+    for (void *it = reel_json_is_object(map) ? reel_json_first(map) : NULL; it != NULL; it = reel_json_next(map, it)) {
+        const char *file = reel_json_string(reel_json_value(it));
+        if (file == NULL || !reel_repo_file_valid(file) || n >= SHARDS_MOST)
+            REEL_TRY(reel_fail(err, REEL_ERR_FORMAT, "%s: weight_map names '%.200s', which cannot be one of its files", path, file != NULL
+                               ? file : ""));
+        if (!is_new(w, n, file))
+            continue;
+        void *items = w;
+        if (!reel_grow(&items, &capacity, n, sizeof *w))
+            REEL_TRY(reel_fail_nomem(err, index));
+        w = items;
+        w[n++] = (reel_wanted){.file = file};
+    }
+    if (n == 0)
+        REEL_TRY(reel_fail(err, REEL_ERR_FORMAT, "%s: it has no weight_map", path));
+    status = get(p, w, n, err);
+done:
+    reel_hub_cache_close(&c);
+    reel_json_free(j);
+    reel_free(path);
+    reel_free(w);
+    return status;
+}
+
+static reel_status get_weights(place *p, reel_error *err)
+{
+    static const struct { const char *file; bool index; } forms[] = {
+        {"model.safetensors", false}, {"model.safetensors.index.json", true}, {"pytorch_model.bin", false}, {"pytorch_model.bin.index.json",
+            true},
+    };
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        bool has;
+        reel_status status = get_optional(p, forms[i].file, &has, err);
+        if (status != REEL_OK)
+            return status;
+        if (has)
+            return forms[i].index ? get_shards(p, forms[i].file, err) : REEL_OK;
+    }
+    return reel_fail(err, REEL_ERR_NOT_FOUND,
+                     "%s: it has no weights in a form that is read (model.safetensors, pytorch_model.bin, or their shards)%s",
+                     p->repo.id, p->s.hub->offline ? ", or they are not in the cache; offline mode is on" : "");
+}
+
+/* ---- models ---- */
+
+/* What looked like a folder that is not there may have been meant as one. */
+static reel_status explain(const place *p, reel_status status, const char *kind, reel_error *err)
+{
+    char said[REEL_ERROR_SIZE];
+    if (err == NULL || (status != REEL_ERR_NOT_FOUND && status != REEL_ERR_NETWORK))
+        return status;
+    snprintf(said, sizeof said, "%s", err->message);
+    return reel_fail(err, status, "%s: no such %s, and from the Hub it cannot be had: %s", p->repo.id, kind, said);
+}
+
+static reel_status bring_model(place *p, bool weights, reel_error *err)
+{
+    static const char *const processors[] = {"preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json"};
+    bool has;
+    reel_status status = reel_session_open(p->ctx, &p->s, err);
+    if (status == REEL_OK)
+        status = get_first(p, "config.json", err);
+    for (size_t i = 0; status == REEL_OK && i < sizeof processors / sizeof *processors; i++)
+        status = get_optional(p, processors[i], &has, err);
+    return status == REEL_OK && weights ? get_weights(p, err) : status;
+}
+
+static reel_status path_of(const place *p, const char *file, char **path, reel_error *err)
+{
+    reel_hub_cache c;
+    reel_status status = reel_hub_cache_open(p->s.hub, &p->repo, false, &c, err);
+    if (status != REEL_OK)
+        return status;
+    *path = reel_hub_cache_path(&c, p->commit, file);
+    reel_hub_cache_close(&c);
+    return *path != NULL ? REEL_OK : reel_fail_nomem(err, p->repo.id);
+}
+
+static reel_status as_it_is(const char *name, char **out, reel_error *err)
+{
+    *out = reel_strdup(name);
+    return *out != NULL ? REEL_OK : reel_fail_nomem(err, name);
+}
+
+static reel_status locate_model(reel_context *ctx, const char *name, bool weights, char **dir, reel_error *err)
+{
+    place p = {.ctx = ctx};
+    const char *file;
+    bool nomem;
+    reel_error own = {0};
+    *dir = NULL;
+    if (err == NULL)
+        err = &own;
+    if (!read_name(name, &p.id, &p.revision, &file, &nomem) || file[0] != '\0') {
+        close_place(&p);
+        return nomem ? reel_fail_nomem(err, name) : as_it_is(name, dir, err);
+    }
+    p.repo = (reel_repo){REEL_REPO_MODEL, p.id, p.revision};
+    reel_status status = bring_model(&p, weights, err);
+    status = status == REEL_OK ? path_of(&p, NULL, dir, err) : explain(&p, status, "folder", err);
+    if (status == REEL_OK)
+        reel_log(ctx, REEL_LOG_DETAIL, "hub", "%s at commit %.12s: %s", p.id, p.commit, *dir);
+    close_place(&p);
+    return status;
+}
+
+reel_status reel_hub_locate_model(reel_context *ctx, const char *name, char **dir, reel_error *err)
+{
+    return locate_model(ctx, name, true, dir, err);
+}
+
+reel_status reel_hub_locate_processor(reel_context *ctx, const char *name, char **dir, reel_error *err)
+{
+    return locate_model(ctx, name, false, dir, err);
+}
+
+/* ---- data ---- */
+
+reel_status reel_hub_locate_data(reel_context *ctx, const char *name, char **path, reel_error *err)
+{
+    place p = {.ctx = ctx};
+    const char *file;
+    bool nomem;
+    reel_error own = {0};
+    *path = NULL;
+    if (err == NULL)
+        err = &own;
+    if (!read_name(name, &p.id, &p.revision, &file, &nomem) || file[0] == '\0') {
+        close_place(&p);
+        return nomem ? reel_fail_nomem(err, name) : as_it_is(name, path, err);
+    }
+    p.repo = (reel_repo){REEL_REPO_DATASET, p.id, p.revision};
+    reel_status status = reel_session_open(ctx, &p.s, err);
+    if (status == REEL_OK)
+        status = get_first(&p, file, err);
+    status = status == REEL_OK ? path_of(&p, file, path, err) : explain(&p, status, "file", err);
+    close_place(&p);
+    return status;
+}

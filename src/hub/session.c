@@ -1,0 +1,145 @@
+#include "hub/session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "hub/token.h"
+#include "hub/url.h"
+
+enum { HOPS = 20 };
+
+static reel_status open_with(reel_context *ctx, const reel_hub *hub, bool warn, reel_session *s, reel_error *err)
+{
+    char *token = NULL;
+    const char *from = NULL;
+    *s = (reel_session){.ctx = ctx, .hub = hub};
+    reel_status status = hub == NULL ? reel_fail_nomem(err, "settings of the Hub") : reel_hub_token(hub, &token, &from, err);
+    if (status == REEL_OK && token != NULL && from == hub->token_path)
+        status = reel_token_check_age(hub, token, err);
+    if (status == REEL_OK)
+        status = reel_http_open(ctx, hub, token, &s->http, err);
+    if (status == REEL_OK && token != NULL) {
+        s->token_from = from;
+        if (warn && !hub->offline && !reel_url_is_https(hub->endpoint) && !reel_url_is_loopback(hub->endpoint))
+            reel_log(ctx, REEL_LOG_WARNING, "hub", "the token goes to %s unencrypted: everybody on the way can read it", hub->endpoint);
+    }
+    reel_hub_forget(&token);
+    return status;
+}
+
+reel_status reel_session_open(reel_context *ctx, reel_session *s, reel_error *err)
+{
+    return open_with(ctx, reel_hub_of(ctx), true, s, err);
+}
+
+reel_status reel_session_fork(const reel_session *from, reel_session *s, reel_error *err)
+{
+    return open_with(from->ctx, from->hub, false, s, err);
+}
+
+void reel_session_close(reel_session *s)
+{
+    reel_http_close(&s->http);
+}
+
+reel_status reel_session_online(const reel_session *s, const char *what, reel_error *err)
+{
+    if (!s->hub->offline)
+        return REEL_OK;
+    return reel_fail(err, REEL_ERR_NETWORK, "%s: not in offline mode (--offline, HF_HUB_OFFLINE)", what);
+}
+
+char *reel_session_url(const reel_session *s, const char *base, const char *reference)
+{
+    static const char hub[] = "https://huggingface.co/";
+    char *url = reel_url_join(base, reference);
+    if (url == NULL || strncmp(url, hub, sizeof hub - 1) != 0)
+        return url;
+    char *own = reel_format("%s%s", s->hub->endpoint, url + sizeof hub - 2);
+    reel_free(url);
+    return own;
+}
+
+bool reel_session_may_follow(const char *from, const char *to)
+{
+    return reel_url_valid(to) && (reel_url_is_https(to) || !reel_url_is_https(from));
+}
+
+reel_asked reel_session_asked(const reel_session *s, const reel_repo *repo, const char *file, const char *url)
+{
+    return (reel_asked){.repo = repo, .file = file, .url = url, .token_from = s->token_from};
+}
+
+void reel_session_warning(reel_session *s, const reel_http_answer *a)
+{
+    char text[512], topic[64];
+    if (!reel_http_header(a, "X-HF-Warning", text, sizeof text))
+        return;
+    const size_t n = strcspn(text, ";");
+    snprintf(topic, sizeof topic, "%.*s", (int)n, text);
+    if (strcmp(topic, s->warned) == 0)
+        return;
+    memcpy(s->warned, topic, sizeof topic);
+    reel_log(s->ctx, REEL_LOG_WARNING, "hub", "the Hub says: %s", text + n + (text[n] == ';') + strspn(text + n + (text[n] == ';'), " "));
+}
+
+/* Follows on the own host only: an answer from elsewhere is not the Hub's. */
+static reel_status get(reel_session *s, const char *url, size_t limit, reel_http_answer *a, reel_error *err)
+{
+    char location[4096], *at = reel_strdup(url);
+    reel_status status = at == NULL ? reel_fail_nomem(err, url) : REEL_OK;
+    for (int hop = 0; status == REEL_OK; hop++) {
+        const reel_http_request r = {.method = "GET", .url = at, .limit = limit, .total = 60 + s->hub->download_timeout};
+        status = reel_http_send(s->http, &r, a, err);
+        if (status != REEL_OK || a->status / 100 != 3 || !reel_http_header(a, "Location", location, sizeof location))
+            break;
+        char *next = reel_session_url(s, at, location);
+        if (next == NULL)
+            status = reel_fail_nomem(err, url);
+        else if (hop == HOPS || !reel_http_trusted(s->http, next))
+            status = reel_fail(err, REEL_ERR_NETWORK, "%.300s: the server sends the question to another host, or in a circle", url);
+        reel_free(at);
+        at = next;
+        if (status == REEL_OK)
+            reel_http_answer_free(a);
+    }
+    reel_free(at);
+    return status;
+}
+
+reel_status reel_session_json(reel_session *s, const char *url, const reel_asked *asked, size_t limit, reel_json **out, reel_http_answer *a,
+                              reel_error *err)
+{
+    char shown[300];
+    *out = NULL;
+    *a = (reel_http_answer){0};
+    reel_status status = get(s, url, limit, a, err);
+    if (status != REEL_OK)
+        return status;
+    reel_session_warning(s, a);
+    if (a->status / 100 != 2)
+        return reel_answer_fail(a, asked, err);
+    reel_url_show(shown, sizeof shown, url);
+    return reel_json_parse(a->body.s != NULL ? a->body.s : "", a->body.len, shown, true, out, err);
+}
+
+reel_status reel_session_commit(reel_session *s, const reel_repo *repo, char commit[41], reel_answer_kind *kind, reel_error *err)
+{
+    reel_http_answer a = {0};
+    reel_json *j = NULL;
+    char *url = reel_repo_api_url(s->hub, repo, "revision", "");
+    const reel_asked asked = reel_session_asked(s, repo, NULL, url);
+    reel_status status = url == NULL ? reel_fail_nomem(err, repo->id) : reel_session_json(s, url, &asked, 64u << 20, &j, &a, err);
+    *kind = a.end == REEL_HTTP_TLS ? REEL_ANSWER_OTHER : a.end == REEL_HTTP_DONE && a.status != 0 ? reel_answer_kind_of(&a, &asked)
+                                                                                                    : REEL_ANSWER_SERVER;
+    const char *sha = reel_json_string(reel_json_get(j, "sha"));
+    if (status == REEL_OK && (sha == NULL || !reel_commit_valid(sha)))
+        status = reel_fail(err, REEL_ERR_FORMAT, "%s: the server names no commit for revision '%s'", repo->id, repo->revision);
+    if (status == REEL_OK)
+        memcpy(commit, sha, 41);
+    reel_json_free(j);
+    reel_http_answer_free(&a);
+    reel_free(url);
+    return status;
+}

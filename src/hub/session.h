@@ -1,0 +1,44 @@
+/* A context's hub, and an open line to it. */
+#ifndef REEL_HUB_SESSION_H
+#define REEL_HUB_SESSION_H
+
+#include "base/json.h"
+#include "hub/answer.h"
+
+typedef struct reel_session {  /* one thread's */
+    reel_context *ctx;
+    const reel_hub *hub;
+    reel_http *http;
+    const char *token_from;   /* NULL: none is sent */
+    char warned[64];          /* the topic of the server's last warning */
+} reel_session;
+
+/* Opens nothing on the network yet. A token that has expired, or is no token, is an error. */
+reel_status reel_session_open(reel_context *ctx, reel_session *s, reel_error *err);
+/* For another thread. */
+reel_status reel_session_fork(const reel_session *from, reel_session *s, reel_error *err);
+void reel_session_close(reel_session *s);
+
+/* REEL_ERR_NETWORK where the hub is offline; `what` begins the sentence. */
+reel_status reel_session_online(const reel_session *s, const char *what, reel_error *err);
+
+/* The address that an answer to `base` names by `reference`. One at the public hub is one at the endpoint. NULL: no memory. */
+char *reel_session_url(const reel_session *s, const char *base, const char *reference);
+
+/* May a redirect go from one to the other? Not from https to http, nor to what is neither. */
+bool reel_session_may_follow(const char *from, const char *to);
+
+/* GET of JSON, tried again as the page says, redirects on the own host followed. *a is the answer (free it), for its headers. */
+reel_status reel_session_json(reel_session *s, const char *url, const reel_asked *asked, size_t limit, reel_json **out, reel_http_answer *a,
+                              reel_error *err);
+
+/* The commit that a revision is now. */
+reel_status reel_session_commit(reel_session *s, const reel_repo *repo, char commit[41], reel_answer_kind *kind, reel_error *err);
+
+/* Tells a warning that an answer brings (X-HF-Warning: topic; text), once a topic. */
+void reel_session_warning(reel_session *s, const reel_http_answer *a);
+
+/* For reel_asked. */
+reel_asked reel_session_asked(const reel_session *s, const reel_repo *repo, const char *file, const char *url);
+
+#endif

@@ -1,0 +1,200 @@
+"""What the tests of the Hub share: a mock hub, runs of reel, TAP. Python's standard library alone."""
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+REEL = os.path.abspath(sys.argv[1])
+WORK = tempfile.mkdtemp(prefix="reel_hub_")
+WRITE, READ = "hf_mock_write", "hf_mock_read"
+count = failed = 0
+mocks = []
+SEED = 20240607
+
+
+class Mock:
+    def __init__(self, *args, name="mock"):
+        self.dir = os.path.join(WORK, name)
+        ready = self.dir + ".ready"
+        self.process = subprocess.Popen(
+            [sys.executable, os.path.join(HERE, "mock_hub.py"), "--root", self.dir, "--ready", ready, "--cdn-bind", "127.0.0.2", *args],
+            stdout=subprocess.DEVNULL)
+        mocks.append(self)
+        for _ in range(200):
+            if os.path.exists(ready) and os.path.getsize(ready):
+                break
+            time.sleep(0.05)
+        with open(ready) as f:
+            where = json.load(f)
+        self.url, self.cdn = where["endpoint"], where["cdn"]
+
+    def get(self, what):
+        with urllib.request.urlopen(self.url + "/_mock/" + what) as r:
+            return r.read().decode()
+
+    def post(self, what, data):
+        r = urllib.request.Request(self.url + "/_mock/" + what, json.dumps(data).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(r) as answer:
+            return json.loads(answer.read() or b"{}")
+
+    def log(self, method="", path="", server=""):
+        lines = [json.loads(x) for x in self.get("log").splitlines() if x.strip()]
+        return [e for e in lines if (not method or e["method"] == method) and path in e["path"] and (not server or e["server"] == server)]
+
+    def leaks(self):
+        return json.loads(self.get("leaks"))["leaks"]
+
+    def seed(self, rid, folder, kind="model", **more):
+        self.post("repo", dict(more, type=kind, id=rid, folder=folder))
+
+    def head(self, rid, kind="model"):
+        repos = json.loads(self.get("repos"))
+        repos = repos if isinstance(repos, list) else repos.get("repos", repos)
+        return [r for r in repos if r["id"] == rid and r["type"] == kind][0]
+
+
+class Run:
+    def __init__(self, code, out, err, seconds):
+        self.code, self.out, self.err, self.seconds = code, out, err, seconds
+
+    def __str__(self):
+        return "exit %s\nout: %s\nerr: %s" % (self.code, self.out[-1500:], self.err[-1500:])
+
+
+homes = 0
+
+
+def home():
+    """A fresh HF_HOME."""
+    global homes
+    homes += 1
+    path = os.path.join(WORK, "home%d" % homes)
+    os.makedirs(path)
+    return path
+
+
+def environment(mock, hf_home, **more):
+    keep = {k: v for k, v in os.environ.items() if not k.startswith("HF_") and "proxy" not in k.lower() and k != "TRANSFORMERS_OFFLINE"}
+    env = dict(keep, HF_HOME=hf_home, HOME=hf_home, XDG_CACHE_HOME=os.path.join(hf_home, "xdg"), LC_ALL="C.UTF-8", OMP_NUM_THREADS="2")
+    if mock is not None:
+        env["HF_ENDPOINT"] = mock if isinstance(mock, str) else mock.url
+    env.update(more)
+    return {k: v for k, v in env.items() if v is not None}
+
+
+def reel(mock, hf_home, *args, stdin="", timeout=60, cwd=None, before=None, **env):
+    begun = time.time()
+    r = subprocess.run([REEL, *args], input=stdin, capture_output=True, text=True, timeout=timeout, cwd=cwd or WORK, preexec_fn=before,
+                       env=environment(mock, hf_home, **env))
+    return Run(r.returncode, r.stdout, r.stderr, time.time() - begun)
+
+
+def start(mock, hf_home, *args, **env):
+    return subprocess.Popen([REEL, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=WORK,
+                            env=environment(mock, hf_home, **env))
+
+
+def check(good, name, detail=None):
+    global count, failed
+    count += 1
+    failed += not good
+    print("%s %d - %s" % ("ok" if good else "not ok", count, name), flush=True)
+    if not good:
+        for line in str(detail).splitlines()[:40]:
+            print("#   " + line)
+    return good
+
+
+def skip(name, why):
+    global count
+    count += 1
+    print("ok %d - %s # SKIP %s" % (count, name, why), flush=True)
+
+
+def fails(r, code, *words):
+    """One sentence of reel's with all these words, nothing on stdout."""
+    lines = [x for x in r.err.splitlines() if x.startswith("reel: ")]
+    return r.code == code and len(lines) == 1 and all(w.lower() in lines[0].lower() for w in words) and not r.out
+
+
+def write(path, data):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as f:
+        f.write(data if isinstance(data, bytes) else data.encode())
+    return path
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def git_id(data):
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+def tree(top):
+    """Every path below a folder, with its content or the target of its link."""
+    out = {}
+    for base, dirs, names in os.walk(top):
+        for n in names + [d for d in dirs if os.path.islink(os.path.join(base, d))]:
+            p = os.path.join(base, n)
+            out[os.path.relpath(p, top)] = "-> " + os.readlink(p) if os.path.islink(p) else read(p)
+    return out
+
+
+def cache_problems(hf_home):
+    """What is read as data in a cache must be whole: blobs are what their name says, links lead to blobs, refs name commits."""
+    bad = []
+    top = os.path.join(hf_home, "hub")
+    for path, content in tree(top).items():
+        parts = path.split(os.sep)
+        if len(parts) > 2 and parts[1] == "blobs" and not path.endswith(".incomplete"):
+            if parts[2] not in (sha256(content), git_id(content)):
+                bad.append("%s has other content" % path)
+        if len(parts) > 2 and parts[1] == "snapshots":
+            if not os.path.exists(os.path.join(top, path)):
+                bad.append("%s leads nowhere" % path)
+        if len(parts) > 2 and parts[1] == "refs" and not path.endswith(".tmp") and len(content) != 40:
+            bad.append("%s is %r" % (path, content))
+    return bad
+
+
+def holds(folder, files):
+    """Does a folder hold exactly these contents (links followed)?"""
+    return all(os.path.exists(os.path.join(folder, n)) and read(os.path.join(folder, n)) == c for n, c in files.items())
+
+
+def finish():
+    for m in mocks:
+        m.process.send_signal(signal.SIGTERM)
+        m.process.wait()
+    shutil.rmtree(WORK, ignore_errors=True)
+    print("1..%d" % count)
+    sys.exit(1 if failed else 0)
+
+
+def main(tests):
+    try:
+        for test in tests:
+            try:
+                test()
+            except Exception as e:  # one broken test must not hide the others
+                check(False, test.__name__, "%s: %s" % (type(e).__name__, e))
+    finally:
+        finish()
+
+
+RANDOM = random.Random(SEED)

@@ -1,0 +1,181 @@
+"""ORG/NAME and ORG/NAME:FILE wherever a model or data set is named, and videos at an address."""
+import tarfile
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from common import *
+
+CONFIG = {"architectures": ["VideoMAEForVideoClassification"], "model_type": "videomae", "image_size": 32, "patch_size": 16, "num_channels": 3,
+          "num_frames": 4, "tubelet_size": 2, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
+          "hidden_act": "gelu", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "initializer_range": 0.02, "layer_norm_eps": 1e-12,
+          "qkv_bias": True, "use_mean_pooling": True, "decoder_num_attention_heads": 2, "decoder_hidden_size": 8, "decoder_num_hidden_layers": 1,
+          "decoder_intermediate_size": 16, "norm_pix_loss": True}
+mock = Mock()
+H = home()
+WINDOW = ["--num_frames", "4", "--min_size", "36", "--max_size", "40", "--per_device_train_batch_size", "2", "--max_steps", "1"]
+
+
+def run(*args, **env):
+    return reel(mock, H, *args, **env)
+
+
+def made():
+    write(WORK + "/config.json", json.dumps(CONFIG))
+    run("data", "synth", WORK + "/data", "--classes", "2", "--train", "4", "--val", "2", "--test", "2", "--groups", "5", "--width", "64", "--height",
+        "48", "--frames", "16", "-q")
+    labels = ",".join(sorted(os.listdir(WORK + "/data/test")))
+    r = run("model", "new", "--from_config", WORK + "/config.json", "--labels", labels, "-o", WORK + "/model", "-q")
+    write(WORK + "/model/notes.md", "not needed")
+    os.makedirs(WORK + "/set")
+    with tarfile.open(WORK + "/set/clips.tar.gz", "w:gz") as t:
+        t.add(WORK + "/data", "data")
+    first = sorted(os.listdir(WORK + "/data/test"))[0]
+    clip = WORK + "/data/test/%s/%s" % (first, sorted(os.listdir(WORK + "/data/test/" + first))[0])
+    shutil.copy(clip, WORK + "/set/clip.avi")
+    mock.seed("acme/tiny", WORK + "/model")
+    mock.seed("acme/set", WORK + "/set", kind="dataset")
+    check(r.code == 0, "a model and a data set on the hub", r)
+
+
+def models():
+    mock.post("reset", {})
+    r = run("predict", "--model", "acme/tiny", WORK + "/set/clip.avi", "--json")
+    local = run("predict", "--model", WORK + "/model", WORK + "/set/clip.avi", "--json")
+    check(r.code == 0 and r.out == local.out, "predict: as from the folder", (str(r), str(local)))
+    files = {os.path.basename(p) for p in tree(H + "/hub/models--acme--tiny/snapshots")}
+    check(files == {"config.json", "model.safetensors", "preprocessor_config.json"}, "only what is needed is fetched", files)
+    mock.post("reset", {})
+    r = run("predict", "--model", "acme/tiny", WORK + "/set/clip.avi", "--json")
+    check(r.out == local.out and [e["path"] for e in mock.log()][:1] == ["/acme/tiny/resolve/main/config.json"] and len(mock.log()) <= 2,
+          "again: one question", [e["path"] for e in mock.log()])
+    mock.post("reset", {})
+    for env, args in (({}, ["--offline"]), ({"HF_HUB_OFFLINE": "1"}, []), ({"TRANSFORMERS_OFFLINE": "yes"}, [])):
+        r = run("predict", "--model", "acme/tiny", WORK + "/set/clip.avi", "--json", *args, **env)
+        check(r.out == local.out and not mock.log(), "offline: %s" % (args or env), r)
+    r = run("model", "info", "acme/tiny", "--json")
+    check(r.code == 0 and json.loads(r.out)["parameters"] > 0, "model info", r)
+    r = run("model", "info", "acme/tiny@" + mock.head("acme/tiny")["refs"]["main"])
+    check(r.code == 0, "@COMMIT", r)
+    r = run("model", "convert", "acme/tiny", "--dtype", "bf16", "-o", WORK + "/bf16")
+    check(r.code == 0 and os.path.exists(WORK + "/bf16/model.safetensors"), "model convert", r)
+    r = run("evaluate", "--model", "acme/tiny", "--data", "acme/set:clips.tar.gz", "--json")
+    check(r.code == 0, "evaluate", r)
+    r = run("bench", "--model", "acme/tiny", "--seconds", "0.1", "--json")
+    check(r.code == 0, "bench", r)
+    r = run("preview", "--data", "acme/set:clips.tar.gz", "--model", "acme/tiny", "-o", WORK + "/p.gif")
+    check(r.code == 0, "preview", r)
+    r = run("data", "pack", "--data", "acme/set:clips.tar.gz", "--model", "acme/tiny", "--split", "test", "-o", WORK + "/p.safetensors")
+    check(r.code == 0, "data pack", r)
+    r = run("train", "--model", "acme/tiny", "--data", "acme/set:clips.tar.gz", "--output_dir", WORK + "/run1", *WINDOW)
+    check(r.code == 0 and os.path.exists(WORK + "/run1/model.safetensors") and "acme/tiny" in r.err, "train", r)
+    h = home()
+    r = reel(mock, h, "preview", "--data", WORK + "/data", "--model", "acme/tiny", "-o", WORK + "/q.gif")
+    files = {os.path.basename(p) for p in tree(h + "/hub/models--acme--tiny/snapshots")}
+    check(r.code == 0 and files == {"config.json", "preprocessor_config.json"}, "a preview fetches no weights", files)
+
+
+def names():
+    r = run("model", "info", "acme/none")
+    check(fails(r, 1, "acme/none", "no such folder", "Hub"), "neither a folder nor a repository", r)
+    r = run("data", "info", "acme/set:none.tar.gz")
+    check(fails(r, 1, "none.tar.gz"), "no such file of a data set", r)
+    r = run("data", "info", "acme/none:x.tar.gz", "--offline")
+    check(fails(r, 1, "offline"), "offline and not there", r)
+    mock.post("reset", {})
+    os.makedirs(WORK + "/acme/folder", exist_ok=True)
+    r = run("model", "info", "acme/folder")
+    check(fails(r, 1, "config.json") and not mock.log(), "a folder of that name is a folder", r)
+    for name in ("../acme/x", "acme//x", "a/b/c", "acme/x@../y", "nothing"):
+        r = run("model", "info", name)
+        check(r.code == 1 and not mock.log(), "%s is no question to the Hub" % name, r)
+    bare = WORK + "/bare"
+    write(bare + "/config.json", json.dumps(CONFIG))
+    mock.seed("acme/bare", bare)
+    r = run("model", "info", "acme/bare")
+    check(fails(r, 1, "no weights"), "a repository without weights", r)
+    for bad in ("../../evil", "/etc/passwd", "a/../b"):
+        write(bare + "/model.safetensors.index.json", json.dumps({"metadata": {}, "weight_map": {"w": bad}}))
+        mock.seed("acme/bare", bare)
+        r = run("model", "info", "acme/bare")
+        check(fails(r, 1, "weight_map", "cannot be"), "a shard called %s" % bad, r)
+
+
+class Videos(BaseHTTPRequestHandler):
+    tokens = []
+
+    def do_GET(self):
+        Videos.tokens.append(self.headers.get("Authorization"))
+        body = read(WORK + "/set/clip.avi")
+        if self.path.startswith("/moved"):
+            self.send_response(302)
+            self.send_header("Location", {"/moved": "/clip.avi?again=1", "/moved-file": "file:///etc/passwd", "/moved-round": "/moved-round"}[self.path])
+            self.end_headers()
+            return
+        self.send_response({"/gone.avi": 404, "/error.avi": 500}.get(self.path, 200))
+        if self.path == "/huge.avi":
+            self.send_header("Content-Length", str(3 << 30))
+            self.end_headers()
+            self.wfile.write(body)
+            return
+        if self.path == "/text.avi":
+            body = b"<html>no video</html>"
+        if self.path != "/slow.avi":
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.path == "/slow.avi":
+            try:
+                for _ in range(200):
+                    self.wfile.write(body[:1])
+                    self.wfile.flush()
+                    time.sleep(0.1)
+            except OSError:
+                pass
+            return
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+def addresses():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Videos)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = "http://127.0.0.1:%d" % server.server_port
+    local = json.loads(run("predict", "--model", WORK + "/model", WORK + "/set/clip.avi", "--json").out)
+    left = lambda: [f for f in os.listdir(H + "/xdg/reel") if f.startswith("reel-url")]
+
+    def predict(*paths, **env):
+        return run("predict", "--model", WORK + "/model", "--json", *[url + p for p in paths], **env)
+
+    r = predict("/clip.avi?secret=1", HF_TOKEN=WRITE)
+    got = json.loads(r.out)
+    check(r.code == 0 and got == local and "secret" not in r.out + r.err, "a video at an address: as the file", r)
+    check(not left(), "no temporary file stays")
+    r = predict("/moved", HF_TOKEN=WRITE)
+    check(r.code == 0, "moved", r)
+    check(not any(Videos.tokens), "no token is sent", Videos.tokens)
+    for path, words in (("/gone.avi", "404"), ("/error.avi", "500"), ("/huge.avi", "larger than"), ("/moved-file", "may not go"), ("/moved-round", "circle")):
+        r = predict(path)
+        check(fails(r, 1, words) and not left(), path, r)
+    r = predict("/text.avi")
+    check(r.code == 1 and not left(), "what is no video", r)
+    r = predict("/clip.avi", "/gone.avi")
+    check("404" in r.err and local[0]["label"] in r.out, "one of two is not there: the other is told", r)
+    r = predict("/clip.avi", HF_HUB_OFFLINE="1")
+    check(fails(r, 1, "offline"), "not offline", r)
+    r = run("predict", "--model", WORK + "/model", "http://user:pass@127.0.0.1/x.avi")
+    check(fails(r, 1, "password") and "pass@" not in r.err, "no password in an address", r)
+    p = start(mock, H, "predict", "--model", WORK + "/model", url + "/slow.avi")
+    for _ in range(100):
+        if left():
+            break
+        time.sleep(0.05)
+    time.sleep(0.3)
+    had = left()
+    p.send_signal(signal.SIGINT)
+    p.communicate()
+    check(had and p.returncode == -signal.SIGINT and not left(), "Ctrl-C removes the temporary file", (had, p.returncode, left()))
+    server.shutdown()
+
+
+main([made, models, names, addresses])

@@ -1,0 +1,120 @@
+"""login, logout, whoami: the files, their permissions, and that a token is seen nowhere."""
+import os
+import pty
+import stat
+
+from common import *
+
+mock = Mock()
+
+
+def mode(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+def from_a_pipe():
+    h = home()
+    r = reel(mock, h, "hub", "login", stdin=WRITE + "\n")
+    check(r.code == 0 and "alice" in r.out, "a token from a pipe logs in", r)
+    check(read(h + "/token") == WRITE.encode(), "the token file has the bare token")
+    check(read(h + "/stored_tokens") == b"[mock-write]\nhf_token = hf_mock_write\n\n", "stored_tokens has its section", read(h + "/stored_tokens"))
+    check(mode(h + "/token") == 0o600 and mode(h + "/stored_tokens") == 0o600 and mode(h) == 0o700, "for the owner only")
+    check(WRITE not in r.out + r.err, "the token is not shown", r)
+    r = reel(mock, h, "hub", "login", "--json", stdin="  " + READ + "\r\n")
+    check(r.code == 0 and json.loads(r.out)["name"] == "bob" and json.loads(r.out)["role"] == "read", "login --json, blanks cut", r)
+    check(b"[mock-write]" in read(h + "/stored_tokens") and b"[mock-read]" in read(h + "/stored_tokens"), "other sections stay")
+    reel(mock, h, "hub", "login", stdin=READ)
+    check(read(h + "/stored_tokens").count(b"[mock-read]") == 1, "a section is there once")
+    r = reel(mock, h, "hub", "whoami", "--json")
+    me = json.loads(r.out)
+    check(me["name"] == "bob" and me["token_from"] == h + "/token" and me["endpoint"] == mock.url, "whoami --json", r)
+    r = reel(mock, h, "hub", "whoami", "-v", HF_TOKEN=WRITE)
+    check(r.code == 0 and "alice" in r.out and "HF_TOKEN" in r.out and WRITE not in r.out + r.err, "HF_TOKEN wins, and is not shown", r)
+    r = reel(mock, h, "hub", "whoami", HF_TOKEN=" \n")
+    check(r.code == 0 and "bob" in r.out, "a blank HF_TOKEN counts as none", r)
+    r = reel(mock, h, "hub", "login", stdin=READ, HF_TOKEN=WRITE)
+    check(r.code == 0 and "HF_TOKEN" in r.err and "wins" in r.err, "login says that HF_TOKEN wins", r)
+    r = reel(mock, h, "hub", "logout", HF_TOKEN=WRITE)
+    check(r.code == 0 and "HF_TOKEN" in r.err and not os.path.exists(h + "/token") and not os.path.exists(h + "/stored_tokens"),
+          "logout removes both, and warns of HF_TOKEN", r)
+    r = reel(mock, h, "hub", "whoami")
+    check(fails(r, 1, "nobody is logged in", "reel hub login"), "whoami without a token", r)
+    r = reel(mock, h, "hub", "logout", "--json")
+    check(r.code == 0 and json.loads(r.out)["was_logged_in"] is False, "logout twice", r)
+
+
+def what_is_refused():
+    h = home()
+    for text, words, name in (("hf_wrong", ["does not know"], "a wrong token"), ("", ["no token"], "an empty one"),
+                              ("api_org_abc", ["organisation"], "an organisation's"), ("hf_a b", ["no token"], "one with a blank inside"),
+                              ("hf_\x01", ["no token"], "one with a control character")):
+        r = reel(mock, h, "hub", "login", stdin=text)
+        check(fails(r, 1, *words) and not os.path.exists(h + "/token"), name + " is refused, and not stored", r)
+    r = reel(mock, h, "hub", "login", "hf_argument")
+    check(r.code == 2, "a token as an argument is wrong usage", r)
+    r = reel(mock, h, "hub", "whoami", HF_TOKEN="hf_wrong")
+    check(fails(r, 1, "HF_TOKEN") and "hf_wrong" not in r.err, "a bad token: where it comes from, not what it is", r)
+    r = reel(mock, h, "hub", "whoami", HF_TOKEN="hf_\x01x")
+    check(fails(r, 1, "HF_TOKEN"), "a token that would break a header", r)
+    r = reel(mock, h, "hub", "login", "--offline", stdin=WRITE)
+    check(fails(r, 1, "offline"), "no login offline", r)
+    r = reel("http://127.0.0.1:9", h, "hub", "login", stdin=WRITE)
+    check(fails(r, 1, "127.0.0.1:9") and not os.path.exists(h + "/token"), "no login without an answer", r)
+    r = reel("http://user:pass@127.0.0.1:9", h, "hub", "whoami", HF_TOKEN=WRITE)
+    check(fails(r, 1, "HF_ENDPOINT"), "an endpoint with a password is refused", r)
+
+
+def other_places():
+    h = home()
+    r = reel(mock, h, "hub", "login", stdin=WRITE, HF_TOKEN_PATH=h + "/deep/er/t")
+    check(r.code == 0 and read(h + "/deep/er/t") == WRITE.encode() and os.path.exists(h + "/deep/er/stored_tokens"), "HF_TOKEN_PATH", r)
+    r = reel(mock, h, "hub", "whoami", HF_TOKEN_PATH=h + "/deep/er/t", HF_HUB_DISABLE_IMPLICIT_TOKEN="1")
+    check(fails(r, 1, "nobody is logged in"), "HF_HUB_DISABLE_IMPLICIT_TOKEN", r)
+    h = home()
+    write(h + "/token", WRITE)
+    write(h + "/stored_tokens", "[web]\nhf_token = %s\nrefresh_token = r\nexpires_at = 1000\n" % WRITE)
+    r = reel(mock, h, "hub", "whoami")
+    check(fails(r, 1, "expired", "log in again"), "a token that has expired", r)
+
+
+def typed():
+    h = home()
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.chdir(WORK)
+        os.execve(REEL, [REEL, "hub", "login"], environment(mock, h, TERM="xterm"))
+    shown = b""
+    while b": " not in shown:
+        shown += os.read(fd, 1000)
+    time.sleep(0.2)
+    os.write(fd, WRITE.encode() + b"\n")
+    try:
+        while True:
+            more = os.read(fd, 1000)
+            if not more:
+                break
+            shown += more
+    except OSError:
+        pass
+    _, status = os.waitpid(pid, 0)
+    check(status == 0 and b"alice" in shown and WRITE.encode() not in shown, "typed on a terminal: not shown", shown)
+    check(read(h + "/token") == WRITE.encode(), "typed on a terminal: stored")
+
+
+def asked_once():
+    mock.post("reset", {})
+    h = home()
+    reel(mock, h, "hub", "login", stdin=WRITE)
+    check(len(mock.log()) == 1 and mock.log()[0]["path"] == "/api/whoami-v2", "login asks one thing", mock.log())
+    agent = mock.log()[0]["headers"]["user-agent"]
+    check(agent.startswith("reel/") and "; libcurl/" in agent, "the user agent", agent)
+    mock.post("reset", {})
+    reel(mock, h, "hub", "logout")
+    check(not mock.log(), "logout asks nothing")
+    mock.post("faults", {"path": "whoami", "status": 429, "headers": {"Retry-After": "1"}, "times": 1})
+    r = reel(mock, h, "hub", "login", stdin=WRITE)
+    check(r.code == 0 and 1.5 < r.seconds < 6, "429 with Retry-After is waited for (%.1f s)" % r.seconds, r)
+    mock.post("reset", {})
+
+
+main([from_a_pipe, what_is_refused, other_places, typed, asked_once])
