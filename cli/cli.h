@@ -32,7 +32,8 @@ typedef struct cli_verb {
 extern const cli_verb *const cli_verbs[];  /* ends with NULL */
 extern const cli_verb cli_verb_train, cli_verb_evaluate, cli_verb_predict, cli_verb_preview, cli_verb_forward,
     cli_verb_data_info, cli_verb_data_synth, cli_verb_data_pack, cli_verb_model_info, cli_verb_model_new,
-    cli_verb_model_convert, cli_verb_bench, cli_verb_hub_login, cli_verb_hub_logout, cli_verb_hub_whoami, cli_verb_hub_download;
+    cli_verb_model_convert, cli_verb_bench, cli_verb_hub_login, cli_verb_hub_logout, cli_verb_hub_whoami, cli_verb_hub_download,
+    cli_verb_hub_upload;
 
 /* What stderr and stdout are. */
 typedef struct cli_term {

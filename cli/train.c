@@ -126,10 +126,11 @@ static void event_json(const reel_event *e)
     static const char *const name[] = {
         [REEL_EVENT_START] = "start", [REEL_EVENT_STEP] = "step", [REEL_EVENT_LOG] = "log", [REEL_EVENT_EVAL_STEP] = "eval_step",
         [REEL_EVENT_EVAL] = "eval", [REEL_EVENT_CHECKPOINT] = "checkpoint", [REEL_EVENT_SKIP] = "skip", [REEL_EVENT_END] = "end",
+        [REEL_EVENT_PUSH] = "push",
     };
     cli_json j = { .out = stdout };
     const bool loop = e->kind == REEL_EVENT_START || e->kind == REEL_EVENT_STEP || e->kind == REEL_EVENT_END;
-    if ((unsigned)e->kind >= sizeof name / sizeof name[0])
+    if ((unsigned)e->kind >= sizeof name / sizeof name[0] || (e->kind == REEL_EVENT_PUSH && e->path == NULL))
         return;
     cli_json_open(&j, NULL, '{');
     cli_json_string(&j, "event", name[e->kind]);
@@ -163,6 +164,15 @@ static void event_json(const reel_event *e)
         cli_json_string(&j, "reason", e->reason);
     cli_json_close(&j, '}');
     cli_json_end(&j);
+}
+
+static void push(watch *w, const reel_event *e)
+{
+    char right[128], sent[32], all[32];
+    cli_size(sent, (double)e->bytes);
+    cli_size(all, (double)e->bytes_total);
+    snprintf(right, sizeof right, "%s of %s", sent, all);
+    cli_bar_draw(w->c, "to the Hub", e->bytes_total > 0 ? (double)e->bytes / (double)e->bytes_total : 0, right);
 }
 
 static bool on_event(const reel_event *e, void *user)
@@ -202,6 +212,9 @@ static bool on_event(const reel_event *e, void *user)
         break;
     case REEL_EVENT_END:
         release(w, NULL, false);
+        break;
+    case REEL_EVENT_PUSH:
+        push(w, e);
         break;
     }
     return !cli_cancelled(NULL) && !ferror(stdout);
@@ -251,6 +264,10 @@ static void done_json(const reel_train_result *r, bool finished)
     cli_json_double(&j, "wait_share", r->wait_share);
     cli_json_double(&j, "checkpoint_share", r->checkpoint_share);
     cli_json_int(&j, "peak_memory", r->peak_memory);
+    if (r->hub_url != NULL) {
+        cli_json_string(&j, "hub_url", r->hub_url);
+        cli_json_string(&j, "hub_commit", r->hub_commit);
+    }
     cli_json_close(&j, '}');
     cli_json_end(&j);
 }
@@ -276,6 +293,8 @@ static void done_lines(cli *c, const reel_train_result *r)
     if (r->output_dir == NULL)
         return;
     wrote_line(r->output_dir, c->term.width);
+    if (r->hub_url != NULL)
+        printf("pushed   %s\n", cli_show(shown, r->hub_url));
     cli_quote(dir, r->output_dir);
     if (data != NULL && data[0] != '\0')
         printf("try      reel evaluate --model %s --data %s --split test\n         ", dir, cli_quote(shown, data));
@@ -306,9 +325,10 @@ static reel_status run(cli *c, reel_error *err)
     const reel_status status = reel_train(c->ctx, c->args, on_event, &w, &result, err);
     release(&w, NULL, false);
     cli_bar_clear(c);
-    if (result != NULL && c->json && (status == REEL_OK || status == REEL_ERR_CANCELLED))
-        done_json(result, status == REEL_OK);
-    if (result != NULL && !c->json && status == REEL_OK)
+    const bool finished = result != NULL && status != REEL_ERR_CANCELLED;  /* though the push may have failed */
+    if (result != NULL && c->json)
+        done_json(result, finished);
+    if (finished && !c->json)
         done_lines(c, result);
     if (result != NULL && status == REEL_ERR_CANCELLED)
         stopped_lines(c, result);

@@ -6,7 +6,7 @@
 const cli_verb *const cli_verbs[] = {
     &cli_verb_train, &cli_verb_evaluate, &cli_verb_preview, &cli_verb_data_info, &cli_verb_data_synth, &cli_verb_data_pack,
     &cli_verb_model_info, &cli_verb_model_new, &cli_verb_model_convert, &cli_verb_bench, &cli_verb_predict, &cli_verb_forward,
-    &cli_verb_hub_login, &cli_verb_hub_logout, &cli_verb_hub_whoami, &cli_verb_hub_download,
+    &cli_verb_hub_login, &cli_verb_hub_logout, &cli_verb_hub_whoami, &cli_verb_hub_download, &cli_verb_hub_upload,
     NULL,
 };
 

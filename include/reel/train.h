@@ -21,7 +21,8 @@ typedef enum reel_event_kind {
     REEL_EVENT_EVAL,        /**< an evaluation is done: eval_loss, eval_accuracy, eval_video_accuracy */
     REEL_EVENT_CHECKPOINT,  /**< a checkpoint is complete on the disk: path, best */
     REEL_EVENT_SKIP,        /**< a video could not be read: path, reason */
-    REEL_EVENT_END          /**< the run is over: train_loss, seconds, path (the result folder) */
+    REEL_EVENT_END,         /**< the run is over: train_loss, seconds, path (the result folder) */
+    REEL_EVENT_PUSH         /**< the result is on its way to the Hub: bytes, bytes_total; at the end path (its address) */
 } reel_event_kind;
 
 /** What just happened. Allocated by the library; fields may be added at the end. Numbers that do not belong to the kind are
@@ -40,6 +41,7 @@ typedef struct reel_event {
     int64_t peak_memory;            /**< bytes, this process */
     bool best;                      /**< EVAL, CHECKPOINT: better than all before */
     const char *path, *reason;
+    int64_t bytes, bytes_total;
 } reel_event;
 
 /** Called on the thread that runs the loop. Return false to stop: the step in flight ends, a checkpoint is written, and
@@ -54,9 +56,11 @@ typedef struct reel_train_result {
     const char *output_dir, *best_checkpoint, *last_checkpoint;  /**< NULL where there is none */
     size_t skipped;                 /**< videos that could not be read, listed in skipped.csv */
     int64_t peak_memory;
+    const char *hub_url, *hub_commit;  /**< where the result was pushed to, or NULL */
 } reel_train_result;
 
-/** `reel train`. On REEL_ERR_CANCELLED *out is filled too: last_checkpoint continues the run. */
+/** `reel train`. On REEL_ERR_CANCELLED *out is filled too: last_checkpoint continues the run. The same where all is done but
+ * the push, which then failed: output_dir holds the result. */
 REEL_API reel_status reel_train(reel_context *ctx, const reel_args *args, reel_event_fn fn, void *user,
                                 reel_train_result **out, reel_error *err);
 REEL_API void reel_train_result_close(reel_train_result **result);

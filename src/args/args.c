@@ -76,6 +76,8 @@ static reel_status refuse_unknown(reel_job job, const char *name, reel_error *er
 static reel_status set_ignored(const reel_ignored *row, const char *value, reel_error *err)
 {
     const size_t n = strlen(value);
+    if (row->accepts == NULL)
+        return reel_fail(err, REEL_ERR_UNSUPPORTED, "--%s: %s", row->name, row->note);
     for (const char *c = row->accepts; strchr(value, '|') == NULL && c != NULL && *c != '\0'; c = strchr(c, '|')) {
         c += *c == '|';
         if (strncasecmp(c, value, n) == 0 && (c[n] == '|' || c[n] == '\0'))

@@ -12,7 +12,8 @@ static const char no_gpu[] = "this version computes on the processor";
 static const char no_half[] = "the 16 bits of this version are those of --bf16";
 static const char as_trained[] = "evaluation computes in what training does: --bf16 chooses both";
 static const char in_one[] = "--gradient_checkpointing chooses it";
-static const char no_hub[] = "this version does not talk to the Hub";
+static const char no_token[] = "a token in a command line can be read by everybody on the machine; run reel hub login, or set HF_TOKEN";
+static const char id_names_it[] = "--hub_model_id ORG/NAME says it";
 
 static const reel_ignored ignored[] = {
     { "accelerator_config", "", one_machine },
@@ -49,12 +50,9 @@ static const reel_ignored ignored[] = {
     { "full_determinism", "", "runs are always reproducible" },
     { "gradient_checkpointing_kwargs", "", in_one },
     { "group_by_length", NO, by_design },
-    { "hub_always_push", NO, no_hub },
-    { "hub_model_id", "", no_hub },
-    { "hub_private_repo", "", no_hub },
-    { "hub_revision", "", no_hub },
-    { "hub_strategy", "", no_hub },
-    { "hub_token", "", no_hub },
+    { "hub_always_push", NO, "the push comes at the end" },
+    { "hub_strategy", "end|every_save", "the push comes at the end" },
+    { "hub_token", NULL, no_token },
     { "ignore_data_skip", NO, "a resumed run equals one that was not interrupted" },
     { "include_for_metrics", "", by_design },
     { "include_inputs_for_metrics", "", by_design },
@@ -78,10 +76,9 @@ static const reel_ignored ignored[] = {
     { "past_index", "-1", by_design },
     { "prediction_loss_only", NO, by_design },
     { "project", "", shown },
-    { "push_to_hub", "", no_hub },
-    { "push_to_hub_model_id", "", no_hub },
-    { "push_to_hub_organization", "", no_hub },
-    { "push_to_hub_token", "", no_hub },
+    { "push_to_hub_model_id", NULL, id_names_it },
+    { "push_to_hub_organization", NULL, id_names_it },
+    { "push_to_hub_token", NULL, no_token },
     { "ray_scope", "", one_machine },
     { "remove_unused_columns", "", by_design },
     { "report_to", "", "the log goes to trainer_state.json and the terminal" },

@@ -31,6 +31,8 @@ typedef struct reel_train_args {
     char *eval_strategy; double eval_steps, eval_delay; bool eval_on_start;
     char *save_strategy; double save_steps; int64_t save_total_limit; bool save_only_model;
     bool load_best_model_at_end; char *metric_for_best_model; bool greater_is_better;
+    /* the Hub */
+    bool push_to_hub, hub_private_repo; char *hub_model_id, *hub_revision, *license;
     /* machine */
     int64_t dataloader_num_workers;              /* 0: chosen */
     int64_t dataloader_cache_mb;                 /* 10^6 bytes; 0: none */

@@ -63,6 +63,12 @@ static const reel_option rows_train[] = {
     ROW_CHOICE(metric_for_best_model, GROUP_SAVE, METRICS, "accuracy", "what best means"),
     ROW_BOOL(greater_is_better, GROUP_SAVE, "true", "not for a loss"),
 
+    ROW_BOOL(push_to_hub, GROUP_HUB, "false", "the result goes to the Hub at the end"),
+    ROW_STRING(hub_model_id, GROUP_HUB, "", "ORG/NAME; none: as output_dir is called"),
+    ROW_BOOL(hub_private_repo, GROUP_HUB, "false", "a repository that is made is private"),
+    ROW_STRING(hub_revision, GROUP_HUB, "main", "branch that gets the commit"),
+    ROW_STRING(license, GROUP_HUB, "", "of the result, such as mit; none: the model's"),
+
     ROW_LOADERS,
     ROW_CACHE,
     ROW_BOOL(bf16, GROUP_MACHINE, "false", "bfloat16 products; weights and sums float32"),

@@ -68,6 +68,19 @@ void reel_text_printf(reel_text *t, const char *format, ...)
     va_end(again);
 }
 
+void reel_text_base64(reel_text *t, const void *data, size_t n)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *in = data;
+    for (size_t i = 0; i < n; i += 3) {
+        const size_t left = n - i;
+        const unsigned bits = (unsigned)in[i] << 16 | (left > 1 ? (unsigned)in[i + 1] << 8 : 0) | (left > 2 ? in[i + 2] : 0);
+        const char four[4] = {digits[bits >> 18], digits[bits >> 12 & 63], left > 1 ? digits[bits >> 6 & 63] : '=',
+                              left > 2 ? digits[bits & 63] : '='};
+        reel_text_add(t, four, 4);
+    }
+}
+
 char *reel_text_take(reel_text *t)
 {
     char *s = NULL;

@@ -15,6 +15,7 @@ typedef struct reel_text {
 void reel_text_add(reel_text *t, const char *s, size_t n);
 void reel_text_puts(reel_text *t, const char *s);
 void reel_text_printf(reel_text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void reel_text_base64(reel_text *t, const void *data, size_t n);  /* with '=' at the end */
 char *reel_text_take(reel_text *t);  /* hands the buffer over (NULL when failed) and empties t */
 void reel_text_free(reel_text *t);
 

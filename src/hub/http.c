@@ -261,6 +261,7 @@ static bool set_up(reel_http *h, const reel_http_request *r, exchange *x, struct
     curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(c, CURLOPT_XFERINFODATA, x);
+    curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, r->fresh ? 1L : 0L);
     set_method(c, r, x);
     set_limits(c, h->hub, r);
     return good;

@@ -42,6 +42,7 @@ typedef struct reel_http_request {
     const char *url;
     const char *headers[6];   /* "Name: value"; ends with NULL */
     bool anonymous;           /* no token, even to the endpoint */
+    bool fresh;               /* on a connection of its own: on one that was kept open and has died libcurl sends a request again by itself */
     const void *body; size_t body_size;             /* sent: from memory, */
     int fd; uint64_t offset, size;                  /* or (PUT with body NULL) these bytes of a file */
     /* Takes the body of a 2xx answer; `a` has status and headers. false: stop. NULL: it is kept in answer.body. */

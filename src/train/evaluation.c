@@ -97,6 +97,7 @@ reel_status reel_trainer_evaluate(reel_trainer *t, reel_error *err)
     evaluating e = {.t = t, .began = began};
     reel_status status = REEL_OK;
     reel_tally_totals totals;
+    size_t *confusion = NULL;
     reel_scoring s = {.run = t->run,
                       .run_batch = (size_t)t->o->per_device_train_batch_size,
                       .labels = (size_t)t->model->config.labels,
@@ -128,14 +129,21 @@ reel_status reel_trainer_evaluate(reel_trainer *t, reel_error *err)
                            t->state.n_skips > 0 ? t->state.skip[t->state.n_skips - 1].reason : "no clip");
         goto done;
     }
-    REEL_TRY(reel_tally_total(&e.tally, &totals, NULL, err));
+    confusion = reel_calloc(s.labels * s.labels, sizeof *confusion);
+    if (confusion == NULL) {
+        status = reel_fail_nomem(err, "the figures of the classes");
+        goto done;
+    }
+    REEL_TRY(reel_tally_total(&e.tally, &totals, confusion, err));
     reel_evaluation figures = {.loss = e.loss / (double)e.tally.n_clips, .accuracy = totals.clip_accuracy,
                                .video_accuracy = totals.accuracy, .seconds = reel_now() - began,
                                .clips = e.tally.n_clips, .batches = e.batches};
     t->last_evaluation = figures.seconds;
     REEL_TRY(evaluation_end(t, &figures, err));
+    REEL_TRY(reel_state_classes(&t->state, confusion, s.labels, err));
 done:
     t->evaluating += reel_now() - began;
+    reel_free(confusion);
     reel_tally_free(&e.tally);
     return status;
 }

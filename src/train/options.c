@@ -21,7 +21,12 @@ static bool is_free(const char *name)
                                             "dataloader_num_workers",
                                             "dataloader_cache_mb",
                                             "gradient_checkpointing",
-                                            "save_total_limit"};
+                                            "save_total_limit",
+                                            "push_to_hub",
+                                            "hub_model_id",
+                                            "hub_private_repo",
+                                            "hub_revision",
+                                            "license"};
     for (size_t i = 0; i < sizeof free_ones / sizeof *free_ones; i++)
         if (strcmp(name, free_ones[i]) == 0)
             return true;

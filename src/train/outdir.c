@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "hub/card.h"
 #include "train/checkpoint.h"
 #include "train/lock.h"
 #include "train/manifest.h"
@@ -32,6 +33,17 @@ static bool is_skip_list(const char *dir, const char *name)
     size_t n = 0;
     bool ours = path != NULL && reel_file_read(path, REEL_JSON_LIMIT * 64, &text, &n, NULL) == REEL_OK && n >= sizeof head - 1 &&
                 memcmp(text, head, sizeof head - 1) == 0;
+    reel_free(text);
+    reel_free(path);
+    return ours;
+}
+
+/* The card of an earlier run; one that its user wrote, or took over, is his. */
+static bool is_our_card(const char *dir, const char *name)
+{
+    char *path = strcmp(name, "README.md") == 0 ? reel_path_join(dir, name) : NULL, *text = NULL;
+    size_t n = 0;
+    bool ours = path != NULL && reel_file_read(path, REEL_JSON_LIMIT * 64, &text, &n, NULL) == REEL_OK && reel_card_is_ours(text);
     reel_free(text);
     reel_free(path);
     return ours;
@@ -61,7 +73,7 @@ static reel_status look(const char *dir, contents *c, reel_error *err)
         const char *name = names.name[i];
         char *manifest = reel_format("%s/%s/" REEL_MANIFEST_NAME, dir, name);
         bool numbered = reel_checkpoint_step(name, &step);
-        if (strcmp(name, REEL_LOCK_NAME) == 0 || reel_checkpoint_is_stale(name) || is_skip_list(dir, name))
+        if (strcmp(name, REEL_LOCK_NAME) == 0 || reel_checkpoint_is_stale(name) || is_skip_list(dir, name) || is_our_card(dir, name))
             ;
         else if (numbered && manifest != NULL && reel_is_file(manifest))
             c->checkpoints++;
@@ -171,6 +183,10 @@ reel_status reel_outdir_clear(const char *dir, reel_error *err)
             status = reel_fail_errno(err, errno, path, "remove");
         reel_free(path);
     }
+    char *card = is_our_card(dir, "README.md") ? reel_path_join(dir, "README.md") : NULL;
+    if (status == REEL_OK && card != NULL && unlink(card) != 0 && errno != ENOENT)
+        status = reel_fail_errno(err, errno, card, "remove");
+    reel_free(card);
     reel_checkpoints_free(&all);
     return status;
 }

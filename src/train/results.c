@@ -75,7 +75,7 @@ static reel_status best_restore(reel_trainer *t, char **path, final_weights *w, 
 }
 
 /* The evaluation of the model that the folder gets. */
-static const reel_json *eval_entry(const reel_trainer *t)
+const reel_json *reel_trainer_eval_entry(const reel_trainer *t)
 {
     const reel_json *best =
         t->keeps_best && t->state.best_step > 0 ? reel_state_evaluation(&t->state, t->state.best_step) : NULL;
@@ -94,7 +94,7 @@ static reel_status metrics_write(const reel_trainer *t, const reel_json *train, 
 {
     reel_status status = REEL_OK;
     reel_json *all = reel_json_object(), *eval = NULL;
-    const reel_json *entry = eval_entry(t);
+    const reel_json *entry = reel_trainer_eval_entry(t);
     if (entry != NULL && (eval = reel_json_copy(entry)) != NULL)
         reel_json_remove(eval, "step");
     if (all == NULL || (entry != NULL && eval == NULL) || (eval != NULL && !merge(all, eval)) || !merge(all, train)) {
@@ -167,9 +167,9 @@ done:
 
 /* --- the result handed out: one block of texts behind the struct --- */
 
-typedef struct owned_result { reel_train_result shown; char *dir, *best, *last; } owned_result;
+typedef struct owned_result { reel_train_result shown; char *dir, *best, *last, *url, *commit; } owned_result;
 
-reel_status reel_trainer_result(const reel_trainer *t, reel_train_result **out, reel_error *err)
+reel_status reel_trainer_result(const reel_trainer *t, const reel_hub_uploaded *pushed, reel_train_result **out, reel_error *err)
 {
     reel_event e = reel_event_make(t, REEL_EVENT_END);
     owned_result *r = reel_calloc(1, sizeof *r);
@@ -178,8 +178,10 @@ reel_status reel_trainer_result(const reel_trainer *t, reel_train_result **out, 
     r->dir = reel_strdup(t->dir);
     r->best = t->keeps_best && t->state.best_step > 0 ? reel_checkpoint_path(t->dir, t->state.best_step) : NULL;
     r->last = t->saved_step > 0 ? reel_checkpoint_path(t->dir, t->saved_step) : NULL;
+    r->url = pushed != NULL ? reel_strdup(pushed->url) : NULL;
+    r->commit = pushed != NULL ? reel_strdup(pushed->commit) : NULL;
     double best = NAN;
-    const reel_json *entry = eval_entry(t);
+    const reel_json *entry = reel_trainer_eval_entry(t);
     if (entry != NULL)
         best = reel_json_number(reel_json_get(entry, "eval_accuracy"));
     r->shown = (reel_train_result){.steps = t->state.step,
@@ -192,7 +194,9 @@ reel_status reel_trainer_result(const reel_trainer *t, reel_train_result **out, 
                                    .best_checkpoint = r->best,
                                    .last_checkpoint = r->last,
                                    .skipped = t->state.n_skips,
-                                   .peak_memory = e.peak_memory};
+                                   .peak_memory = e.peak_memory,
+                                   .hub_url = r->url,
+                                   .hub_commit = r->commit};
     *out = &r->shown;
     return REEL_OK;
 }
@@ -205,6 +209,8 @@ void reel_train_result_close(reel_train_result **result)
     reel_free(r->dir);
     reel_free(r->best);
     reel_free(r->last);
+    reel_free(r->url);
+    reel_free(r->commit);
     reel_free(r);
     *result = NULL;
 }

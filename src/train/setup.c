@@ -334,6 +334,7 @@ reel_status reel_trainer_open(reel_trainer *t, const reel_args *args, reel_error
     REEL_TRY(memory_plan(t, err));
     REEL_TRY(reel_cache_open(t->ctx, reel_cache_bytes(t->o->dataloader_cache_mb), &t->cache, err));
     REEL_TRY(run_open(t, err));
+    REEL_TRY(reel_trainer_push_begin(t, err));
     REEL_TRY(dir_begin(t, err));
     if (t->resume_path != NULL) {
         t->saved_step = t->state.step;
@@ -358,6 +359,7 @@ void reel_trainer_close(reel_trainer *t)
     reel_json_free(t->about);
     reel_args_close(&t->args);
     reel_free(t->resume_path);
+    reel_free(t->hub_id);
     reel_free(t->dir);
     *t = (reel_trainer){0};
 }

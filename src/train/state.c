@@ -1,6 +1,7 @@
 #include "train/state.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -27,6 +28,7 @@ void reel_state_free(reel_state *s)
     }
     reel_free(s->skip);
     reel_json_free(s->log_history);
+    reel_json_free(s->by_class);
     *s = (reel_state){0};
 }
 
@@ -49,6 +51,49 @@ const reel_json *reel_state_evaluation(const reel_state *s, int64_t step)
             return entry;
     }
     return NULL;
+}
+
+/* Sums of a confusion matrix: of rows, of columns, the diagonal. */
+static reel_json *sums_make(const size_t *confusion, size_t n, int which)
+{
+    reel_json *list = reel_json_array();
+    bool ok = list != NULL;
+    for (size_t i = 0; i < n && ok; i++) {
+        size_t sum = which == 2 ? confusion[i * n + i] : 0;
+        for (size_t k = 0; k < n && which != 2; k++)
+            sum += which == 0 ? confusion[i * n + k] : confusion[k * n + i];
+        reel_json *number = reel_json_new_int((int64_t)sum);
+        ok = number != NULL && reel_json_push(list, number);
+    }
+    if (ok)
+        return list;
+    reel_json_free(list);
+    return NULL;
+}
+
+reel_status reel_state_classes(reel_state *s, const size_t *confusion, size_t classes, reel_error *err)
+{
+    char now[32], best[32];
+    reel_json *kept = reel_json_object(), *figures = reel_json_object();
+    snprintf(now, sizeof now, "%lld", (long long)s->step);
+    snprintf(best, sizeof best, "%lld", (long long)s->best_step);
+    const reel_json *old = s->by_class != NULL && strcmp(now, best) != 0 ? reel_json_get(s->by_class, best) : NULL;
+    bool ok = kept != NULL && figures != NULL && reel_json_set(figures, "videos", sums_make(confusion, classes, 0)) &&
+              reel_json_set(figures, "answers", sums_make(confusion, classes, 1)) &&
+              reel_json_set(figures, "right", sums_make(confusion, classes, 2)) &&
+              (old == NULL || reel_json_set(kept, best, reel_json_copy(old)));
+    if (ok) {
+        ok = reel_json_set(kept, now, figures);
+        figures = NULL;
+    }
+    if (ok) {
+        reel_json_free(s->by_class);
+        s->by_class = kept;
+        kept = NULL;
+    }
+    reel_json_free(kept);
+    reel_json_free(figures);
+    return ok ? REEL_OK : reel_fail_nomem(err, "the figures of the classes");
 }
 
 reel_status reel_state_skip(reel_state *s, const char *video, const char *reason, bool *is_new, reel_error *err)

@@ -44,6 +44,8 @@ typedef struct reel_state {
     double grad_norm, learning_rate;  /* of the last step; NaN: none */
     reel_skip *skip;             /* videos that could not be read, in the order in which that was found */
     size_t n_skips, skip_capacity;
+    reel_json *by_class;         /* of the best evaluation and the last: {"STEP": {"videos": [...], "answers": [...],
+                                  * "right": [...]}}; or NULL */
 } reel_state;
 
 reel_status reel_state_init(reel_state *s, reel_error *err);
@@ -53,6 +55,9 @@ void reel_state_free(reel_state *s);
 reel_status reel_state_log(reel_state *s, reel_json *entry_taken, reel_error *err);
 /* The last evaluation at `step` in the history, or NULL. */
 const reel_json *reel_state_evaluation(const reel_state *s, int64_t step);
+
+/* Keeps the evaluation's figures by class, from its confusion matrix (row: true label) of videos. */
+reel_status reel_state_classes(reel_state *s, const size_t *confusion, size_t classes, reel_error *err);
 
 /* Remembers a video; *is_new tells whether it was not known. */
 reel_status reel_state_skip(reel_state *s, const char *video, const char *reason, bool *is_new, reel_error *err);

@@ -94,6 +94,8 @@ reel_status reel_state_write(const reel_state *s, const char *dir, const reel_js
         reel_json_set_double(j, "total_loss", s->total_loss) && reel_json_set_int(j, "total_steps", s->total_steps) &&
         reel_json_set_known(j, "grad_norm", s->grad_norm) && reel_json_set_known(j, "learning_rate", s->learning_rate) &&
         reel_json_set(j, "skipped", skips_make(s)) && reel_json_set(j, "about", reel_json_copy(about));
+    if (s->by_class != NULL)
+        ok = ok && reel_json_set(j, "by_class", reel_json_copy(s->by_class));
     if (!ok)
         status = reel_fail_nomem(err, dir);
     else
@@ -214,6 +216,10 @@ reel_status reel_state_read(reel_state *s, const char *dir, reel_json **about, r
         return reel_fail_nomem(err, dir);
     REEL_TRY(reel_json_read(path, STATE_LIMIT, false, &json, err));
     REEL_TRY(state_fields(s, json, path, err));
+    if (reel_json_is_object(reel_json_get(json, "by_class"))) {  /* only for the card: who uses it checks it */
+        reel_json_free(s->by_class);
+        s->by_class = reel_json_copy(reel_json_get(json, "by_class"));
+    }
     *about = reel_json_copy(reel_json_get(json, "about"));
     if (*about == NULL)
         status = fail_field(path, "about", err);

@@ -2,6 +2,7 @@
 #ifndef REEL_TRAIN_TRAINER_H
 #define REEL_TRAIN_TRAINER_H
 
+#include <reel/hub.h>
 #include <reel/train.h>
 
 #include "data/cache.h"
@@ -61,6 +62,7 @@ typedef struct reel_trainer {
     bool is_new_best;                 /* by the evaluation just done */
     bool skips_changed;
     size_t train_skips;               /* training videos among the skips of this call */
+    char *hub_id;                     /* repository that gets the result, or NULL */
     double began, waited, saving, evaluating, last_evaluation;  /* seconds */
     int64_t steps_here;               /* done by this call */
     int64_t clips_here;
@@ -85,7 +87,17 @@ reel_status reel_trainer_evaluate(reel_trainer *t, reel_error *err);
 
 /* results.c: the files of the finished run. */
 reel_status reel_trainer_finish(reel_trainer *t, reel_error *err);
-reel_status reel_trainer_result(const reel_trainer *t, reel_train_result **out, reel_error *err);
+/* The evaluation of the model that the folder gets, or NULL. */
+const reel_json *reel_trainer_eval_entry(const reel_trainer *t);
+
+/* push.c: what --push_to_hub asks for. _begin: the repository is there and may be written to. _end: the card, then the push. */
+reel_status reel_trainer_push_begin(reel_trainer *t, reel_error *err);
+reel_status reel_trainer_push_end(reel_trainer *t, reel_hub_uploaded **out, reel_error *err);
+
+/* card_facts.c: README.md of the result; one of the user's is added to. */
+reel_status reel_trainer_card_write(const reel_trainer *t, reel_error *err);
+/* pushed: or NULL */
+reel_status reel_trainer_result(const reel_trainer *t, const reel_hub_uploaded *pushed, reel_train_result **out, reel_error *err);
 
 /* events.c */
 reel_event reel_event_make(const reel_trainer *t, reel_event_kind kind);

@@ -92,11 +92,16 @@ static void test_ignored(void **state)
 {
     (void)state;
     reel_args *args = reel_test_args(REEL_JOB_TRAIN, "remove_unused_columns", "False", "report-to", "none", "fp16", "false",
-                                     "optim", "adamw_torch", "push_to_hub", "true", "bf16_full_eval", "true", NULL);
+                                     "optim", "adamw_torch", "hub_strategy", "every_save", "bf16_full_eval", "true", NULL);
     assert_non_null(reel_option_note("remove_unused_columns"));
     assert_non_null(reel_option_note("dataloader-pin-memory"));
     assert_null(reel_option_note("learning_rate"));
     assert_null(reel_option_note("no_such_thing"));
+    assert_int_equal(reel_args_set(args, "hub_strategy", "all_checkpoints", &err), REEL_ERR_UNSUPPORTED);
+    /* A token stands in no message. */
+    assert_int_equal(reel_args_set(args, "hub_token", "hf_secret", &err), REEL_ERR_UNSUPPORTED);
+    assert_null(strstr(err.message, "hf_secret"));
+    assert_non_null(strstr(err.message, "reel hub login"));
     /* What would change figures is not passed over. */
     assert_int_equal(reel_args_set(args, "fp16", "true", &err), REEL_ERR_UNSUPPORTED);
     assert_non_null(strstr(err.message, "fp16"));

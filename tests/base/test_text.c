@@ -18,6 +18,19 @@ static void numbers_read_back_and_look_like_python(void **state)
     }
 }
 
+static void base64_is_the_standard_one(void **state)
+{
+    (void)state;
+    static const char *const known[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xff\xfe\xfb", "//77"}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        reel_text t = {0};
+        reel_text_puts(&t, "");
+        reel_text_base64(&t, known[i][0], strlen(known[i][0]));
+        assert_string_equal(t.s, known[i][1]);
+        reel_text_free(&t);
+    }
+}
+
 static void what_a_terminal_must_not_see_is_escaped(void **state)
 {
     (void)state;
@@ -94,6 +107,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_read_back_and_look_like_python),
+        cmocka_unit_test(base64_is_the_standard_one),
         cmocka_unit_test(what_a_terminal_must_not_see_is_escaped),
         cmocka_unit_test(utf8_is_checked),
         cmocka_unit_test(distances_are_edits),

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Help: complete, grouped, short enough to read. TAP.
 . "$(dirname "$0")/tap.sh"
-VERBS="train evaluate predict preview forward data_info data_synth data_pack model_info model_new model_convert bench hub_login hub_logout hub_whoami hub_download"
+VERBS="train evaluate predict preview forward data_info data_synth data_pack model_info model_new model_convert bench hub_login hub_logout hub_whoami hub_download hub_upload"
 
 fits() { [ "$(wc -l <"$T/out")" -le "$1" ] && [ "$(wc -L <"$T/out")" -le 80 ] && [ ! -s "$T/err" ]; }
 no_later_verbs() { ! grep -q -E '^  (serve|watch) ' "$T/out"; }

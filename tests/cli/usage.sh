@@ -50,11 +50,13 @@ for o in --learning-rate=1e-4 '--learning_rate 1e-4' '--shuffle' '--shuffle fals
     run train $OK $o
     check "train $o is understood" [ $code -eq 1 ]
 done
-for o in '--remove_unused_columns False' '--report_to none' '--dataloader_pin_memory' '--fp16 false' '--push_to_hub' '--optim adamw_torch' '--bf16_full_eval' '--gradient_checkpointing_kwargs {}'; do
+for o in '--remove_unused_columns False' '--report_to none' '--dataloader_pin_memory' '--fp16 false' '--hub_strategy every_save' '--optim adamw_torch' '--bf16_full_eval' '--gradient_checkpointing_kwargs {}'; do
     run train $OK $o
     check "train $o is accepted" [ $code -eq 1 ]
     check "train $o: a note says that it does nothing" said "^note .*has no effect"
 done
+fails 2 "reel hub login" "a token in the command line is refused" train $OK --hub_token hf_secret
+check "and not repeated" [ "$(grep -c hf_secret "$T/err")" -eq 0 ]
 run train $OK -q --report_to none
 check "-q leaves the error alone" [ "$(wc -l <"$T/err")" -eq 1 ]
 

@@ -4,9 +4,10 @@ import hub_parity
 import low_parity
 import model_parity
 import predict_parity
+import push_parity
 import train_parity
 
-for part in (model_parity, low_parity, train_parity, predict_parity, hub_parity):
+for part in (model_parity, low_parity, train_parity, predict_parity, hub_parity, push_parity):
     try:
         part.main()
     except Exception as e:  # one broken part must not hide the others

@@ -1,0 +1,70 @@
+/* --push_to_hub: what can be refused is refused before the first step, and the result goes out at the end. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "hub/push.h"
+#include "train/trainer.h"
+
+/* Checkpoints and what begins with '_' stay, as with Trainer; so does what is only of this machine. */
+#define STAYS "_*,checkpoint-*," REEL_LOCK_NAME ",.checkpoint-*,.trash-*,.*.tmp,skipped.csv"
+
+static reel_push push_of(const reel_trainer *t, const char *id)
+{
+    return (reel_push){.type = REEL_REPO_MODEL, .id = id, .revision = t->o->hub_revision, .path = t->dir, .message = "End of training",
+                       .exclude = STAYS, .visibility = t->o->hub_private_repo ? REEL_VISIBILITY_PRIVATE : REEL_VISIBILITY_DEFAULT};
+}
+
+reel_status reel_trainer_push_begin(reel_trainer *t, reel_error *err)
+{
+    if (!t->o->push_to_hub)
+        return REEL_OK;
+    const bool named = t->o->hub_model_id[0] != '\0';
+    const char *id = named ? t->o->hub_model_id : reel_path_base(t->dir);
+    if (!reel_repo_id_valid(id))
+        return reel_fail(err, REEL_ERR_ARG, "'%s' cannot be a repository's name; say --hub_model_id ORG/NAME", id);
+    const reel_push push = push_of(t, id);
+    reel_status status = reel_push_prepare(t->ctx, &push, &t->hub_id, err);
+    if (status == REEL_OK)
+        reel_log(t->ctx, REEL_LOG_NOTE, "hub", "the result goes to %s at the end", t->hub_id);
+    return status;
+}
+
+static void on_push(const reel_hub_event *e, void *user)
+{
+    reel_trainer *t = user;
+    reel_event event = reel_event_make(t, REEL_EVENT_PUSH);
+    event.bytes = (int64_t)e->done;
+    event.bytes_total = (int64_t)e->total;
+    reel_trainer_tell(t, &event);
+}
+
+/* The run is over and nothing of it is lost: how to send it once more. */
+static reel_status fail_push(const reel_trainer *t, reel_status status, const reel_error *why, reel_error *err)
+{
+    if (status == REEL_ERR_CANCELLED)
+        return reel_fail_cancelled(err);
+    const bool branch = strcmp(t->o->hub_revision, "main") != 0;
+    return reel_fail(err, status, "the result was not pushed: %.450s. All of it is in %s; once more: reel hub upload %s %s --exclude "
+                     "'_*,checkpoint-*,skipped.csv'%s%s", why->message, t->dir, t->hub_id, t->dir, branch ? " --revision " : "",
+                     branch ? t->o->hub_revision : "");
+}
+
+reel_status reel_trainer_push_end(reel_trainer *t, reel_hub_uploaded **out, reel_error *err)
+{
+    const reel_push push = push_of(t, t->hub_id);
+    reel_error why = {0};
+    *out = NULL;
+    reel_status status = reel_trainer_card_write(t, &why);
+    if (status == REEL_OK)
+        status = reel_push_run(t->ctx, &push, on_push, t, out, &why);
+    if (status != REEL_OK)
+        return fail_push(t, status, &why, err);
+    reel_event event = reel_event_make(t, REEL_EVENT_PUSH);
+    event.path = (*out)->url;
+    event.bytes = event.bytes_total = (int64_t)(*out)->bytes;
+    reel_trainer_tell(t, &event);
+    return REEL_OK;
+}
