@@ -31,7 +31,7 @@ void reel_dataset_close(reel_dataset **ds)
     free_texts(d->splits, d->n_splits);
     free_texts(d->warning, d->n_warnings);
     if (d->is_packed)
-        reel_st_close(&d->packed);
+        reel_tensors_close(&d->packed);
     reel_free(d->path);
     reel_free(d);
     *ds = NULL;

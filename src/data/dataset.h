@@ -26,7 +26,7 @@ typedef struct reel_dataset {
     char **splits; size_t n_splits;     /* "train", "val", "test" as far as they are there; "all" where there are none */
     reel_item *item; size_t n_items;    /* by split, class, path */
     char **warning; size_t n_warnings;  /* empty classes, leaking groups, splits that lack a class */
-    reel_st packed; bool is_packed;     /* packed file: pixel_values, labels */
+    reel_tensors packed; bool is_packed;     /* packed file: pixel_values, labels */
 } reel_dataset;
 
 /* Opens a folder {train,val,test}/<Class>/clips (one wrapping folder allowed), a folder <Class>/clips (one split "all"), an

@@ -42,14 +42,14 @@ static reel_status number_names(reel_builder *b, int64_t n, reel_error *err)
     return REEL_OK;
 }
 
-static int64_t label_at(const reel_st_tensor *labels, int64_t i)
+static int64_t label_at(const reel_tensor *labels, int64_t i)
 {
     int64_t value;
     memcpy(&value, labels->data + 8 * (size_t)i, 8);  /* data may be unaligned */
     return value;
 }
 
-static reel_status check_tensors(const reel_st_tensor *pixels, const reel_st_tensor *labels, const char *path,
+static reel_status check_tensors(const reel_tensor *pixels, const reel_tensor *labels, const char *path,
                                  reel_error *err)
 {
     char shape[128], other[128];
@@ -73,15 +73,15 @@ static reel_status check_tensors(const reel_st_tensor *pixels, const reel_st_ten
 reel_status reel_open_packed(reel_builder *b, const char *path, reel_error *err)
 {
     reel_status status = REEL_OK;
-    const reel_st_tensor *pixels, *labels;
+    const reel_tensor *pixels, *labels;
     const char *names;
     int64_t highest = 0;
     REEL_TRY(reel_st_open(path, &b->ds->packed, err));
     b->ds->is_packed = true;
-    pixels = reel_st_find(&b->ds->packed, "pixel_values");
-    labels = reel_st_find(&b->ds->packed, "labels");
+    pixels = reel_tensors_find(&b->ds->packed, "pixel_values");
+    labels = reel_tensors_find(&b->ds->packed, "labels");
     REEL_TRY(check_tensors(pixels, labels, path, err));
-    names = reel_st_metadata(&b->ds->packed, "id2label");
+    names = reel_tensors_metadata(&b->ds->packed, "id2label");
     for (int64_t i = 0; i < labels->shape.dim[0]; i++) {
         int64_t k = label_at(labels, i);
         if (k < 0 || k > REEL_LABEL_LIMIT)

@@ -170,7 +170,7 @@ static reel_status sum_split(info *in, size_t s, reel_error *err)
 /* A packed file has no videos to open: its shape stands for the size. */
 static void measure_packed(info *in)
 {
-    const reel_st_tensor *t = reel_st_find(&in->ds->packed, "pixel_values");
+    const reel_tensor *t = reel_tensors_find(&in->ds->packed, "pixel_values");
     for (size_t i = 0; i < in->ds->n_items; i++) {
         measure *m = &in->m[i];
         snprintf(m->size, sizeof m->size, "%dx%d", (int)t->shape.dim[4], (int)t->shape.dim[3]);

@@ -126,7 +126,7 @@ static void *run(void *user)
 static reel_status check_packed(reel_loader *l, reel_error *err)
 {
     const reel_dataset *ds = l->config.dataset;
-    const reel_st_tensor *t = reel_st_find(&ds->packed, "pixel_values");
+    const reel_tensor *t = reel_tensors_find(&ds->packed, "pixel_values");
     char text[128];
     size_t floats = 1;
     reel_shape_text(&t->shape, text, sizeof text);

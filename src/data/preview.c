@@ -38,10 +38,10 @@ static reel_status alloc_clip(preview *p, reel_error *err)
 }
 
 /* Mean and std that a packed file was made with: three numbers in its metadata. */
-static void read_three(const reel_st *st, const char *key, double out[3])
+static void read_three(const reel_tensors *st, const char *key, double out[3])
 {
     reel_json *j = NULL;
-    const char *text = reel_st_metadata(st, key);
+    const char *text = reel_tensors_metadata(st, key);
     if (text == NULL || reel_json_parse(text, strlen(text), key, false, &j, NULL) != REEL_OK)
         return;
     for (size_t i = 0; reel_json_is_array(j) && reel_json_size(j) == 3 && i < 3; i++)
@@ -52,7 +52,7 @@ static void read_three(const reel_st *st, const char *key, double out[3])
 
 static reel_status take_row(preview *p, const reel_item *item, reel_error *err)
 {
-    const reel_st_tensor *t = reel_st_find(&p->ds->packed, "pixel_values");
+    const reel_tensor *t = reel_tensors_find(&p->ds->packed, "pixel_values");
     reel_status status = REEL_OK;
     uint64_t floats = t->bytes / 4 / (uint64_t)t->shape.dim[0];
     if (t->shape.dim[2] != 3)

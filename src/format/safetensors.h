@@ -2,37 +2,14 @@
 #ifndef REEL_FORMAT_SAFETENSORS_H
 #define REEL_FORMAT_SAFETENSORS_H
 
-#include "base/dtype.h"
-#include "base/file.h"
-#include "base/json.h"
+#include "format/tensors.h"
 
-typedef struct reel_st_tensor {
-    char *name;
-    reel_dtype dtype;
-    reel_shape shape;
-    const uint8_t *data;   /* in the mapping; may be unaligned; NULL where only a header was parsed */
-    uint64_t offset, bytes;
-} reel_st_tensor;
-
-/* One file or several shards, tensors sorted by name in byte order. */
-typedef struct reel_st {
-    reel_st_tensor *tensor;
-    size_t n;
-    reel_json *metadata;   /* of the (first) file; NULL where there is none */
-    reel_map *map;
-    size_t maps;
-    uint64_t file_bytes;
-} reel_st;
-
-/* Checks a header: `n` bytes of JSON for `data_bytes` bytes of data behind it. Fuzz entry: touches no file. */
-reel_status reel_st_parse(const char *header, size_t n, uint64_t data_bytes, const char *what, reel_st *out, reel_error *err);
-
-reel_status reel_st_open(const char *path, reel_st *out, reel_error *err);            /* one file, mapped */
-/* model.safetensors of a folder, or the shards of model.safetensors.index.json; REEL_ERR_NOT_FOUND where there is neither. */
-reel_status reel_st_open_folder(const char *dir, reel_st *out, reel_error *err);
-void reel_st_close(reel_st *st);
-const reel_st_tensor *reel_st_find(const reel_st *st, const char *name);              /* NULL: not there */
-const char *reel_st_metadata(const reel_st *st, const char *key);                      /* NULL: not there */
+/* Checks a header: `n` bytes of JSON for `data_bytes` bytes of data behind it. Touches no file. */
+reel_status reel_st_parse(const char *header, size_t n, uint64_t data_bytes, const char *what, reel_tensors *out,
+                          reel_error *err);
+/* The bytes of a whole file; the tensors point into them. `what` names them in messages. */
+reel_status reel_st_read(const uint8_t *file, size_t size, const char *what, reel_tensors *out, reel_error *err);
+reel_status reel_st_open(const char *path, reel_tensors *out, reel_error *err);  /* one file, mapped */
 
 /* What is to be written: data stays the caller's. */
 typedef struct reel_st_entry { const char *name; reel_dtype dtype; reel_shape shape; const void *data; } reel_st_entry;

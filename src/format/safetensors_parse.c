@@ -131,7 +131,7 @@ static reel_status read_shape(const reel_json *j, const char *what, const char *
     return REEL_OK;
 }
 
-static reel_status read_offsets(const reel_json *j, const char *what, reel_st_tensor *t, reel_error *err)
+static reel_status read_offsets(const reel_json *j, const char *what, reel_tensor *t, reel_error *err)
 {
     int64_t begin, end;
     if (!reel_json_is_array(j) || reel_json_size(j) != 2 || !reel_json_integer(reel_json_at(j, 0), &begin) ||
@@ -145,7 +145,7 @@ static reel_status read_offsets(const reel_json *j, const char *what, reel_st_te
     return REEL_OK;
 }
 
-static reel_status check_bytes(const char *what, const reel_st_tensor *t, reel_error *err)
+static reel_status check_bytes(const char *what, const reel_tensor *t, reel_error *err)
 {
     uint64_t count, bytes;
     char shape[128];
@@ -160,7 +160,7 @@ static reel_status check_bytes(const char *what, const reel_st_tensor *t, reel_e
 }
 
 /* Fills *t but for its name from the entry's text. */
-static reel_status read_entry(const cursor *c, slice text, reel_st_tensor *t, reel_error *err)
+static reel_status read_entry(const cursor *c, slice text, reel_tensor *t, reel_error *err)
 {
     reel_json *j = NULL;
     reel_status status = REEL_OK;
@@ -214,15 +214,7 @@ done:
     return status;
 }
 
-static reel_status check_name(const char *what, const char *name, reel_error *err)
-{
-    for (const char *p = name; *p != '\0'; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            return reel_fail(err, REEL_ERR_FORMAT, "%s: the tensor name %s holds a control byte", what, name);
-    return REEL_OK;
-}
-
-static reel_status read_member(cursor *c, reel_st *st, size_t *capacity, reel_error *err)
+static reel_status read_member(cursor *c, reel_tensors *st, size_t *capacity, reel_error *err)
 {
     slice key = {0}, value = {0};
     reel_json *name = NULL;
@@ -243,7 +235,7 @@ static reel_status read_member(cursor *c, reel_st *st, size_t *capacity, reel_er
         status = read_metadata(c, value, &st->metadata, err);
         goto done;
     }
-    REEL_TRY(check_name(c->what, text, err));
+    REEL_TRY(reel_tensor_name_check(text, c->what, err));
     if (st->n >= MAX_TENSORS) {
         status = reel_fail(err, REEL_ERR_LIMIT, "%s: more than %d tensors (limit)", c->what, MAX_TENSORS);
         goto done;
@@ -254,8 +246,8 @@ static reel_status read_member(cursor *c, reel_st *st, size_t *capacity, reel_er
         goto done;
     }
     st->tensor = items;
-    reel_st_tensor *t = &st->tensor[st->n];
-    *t = (reel_st_tensor){.name = reel_strdup(text)};
+    reel_tensor *t = &st->tensor[st->n];
+    *t = (reel_tensor){.name = reel_strdup(text)};
     if (t->name == NULL) {
         status = reel_fail_nomem(err, c->what);
         goto done;
@@ -269,7 +261,7 @@ done:
 
 static int compare_offsets(const void *a, const void *b)
 {
-    const reel_st_tensor *x = a, *y = b;
+    const reel_tensor *x = a, *y = b;
     if (x->offset != y->offset)
         return x->offset < y->offset ? -1 : 1;
     if (x->bytes != y->bytes)
@@ -277,17 +269,12 @@ static int compare_offsets(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(((const reel_st_tensor *)a)->name, ((const reel_st_tensor *)b)->name);
-}
-
 /* Every byte of the data belongs to exactly one tensor. */
-static reel_status check_cover(const reel_st *st, uint64_t data_bytes, const char *what, reel_error *err)
+static reel_status check_cover(const reel_tensors *st, uint64_t data_bytes, const char *what, reel_error *err)
 {
     uint64_t at = 0;
     for (size_t i = 0; i < st->n; i++) {
-        const reel_st_tensor *t = &st->tensor[i];
+        const reel_tensor *t = &st->tensor[i];
         if (t->offset != at)
             return reel_fail(err, REEL_ERR_FORMAT, "%s: tensor %s: %s (data_offsets begin at %llu, the one before ends at %llu)",
                              what, t->name, t->offset < at ? "its bytes overlap another tensor's" : "a hole lies before its bytes",
@@ -304,16 +291,7 @@ static reel_status check_cover(const reel_st *st, uint64_t data_bytes, const cha
     return REEL_OK;
 }
 
-static reel_status check_unique(const reel_st *st, const char *what, reel_error *err)
-{
-    for (size_t i = 1; i < st->n; i++)
-        if (strcmp(st->tensor[i - 1].name, st->tensor[i].name) == 0)
-            return reel_fail(err, REEL_ERR_FORMAT, "%s: tensor %s appears twice in the header (duplicate name)", what,
-                             st->tensor[i].name);
-    return REEL_OK;
-}
-
-static reel_status parse_members(cursor *c, reel_st *st, reel_error *err)
+static reel_status parse_members(cursor *c, reel_tensors *st, reel_error *err)
 {
     size_t capacity = 0;
     c->at = 1;
@@ -333,11 +311,11 @@ static reel_status parse_members(cursor *c, reel_st *st, reel_error *err)
     return REEL_OK;
 }
 
-reel_status reel_st_parse(const char *header, size_t n, uint64_t data_bytes, const char *what, reel_st *out, reel_error *err)
+reel_status reel_st_parse(const char *header, size_t n, uint64_t data_bytes, const char *what, reel_tensors *out, reel_error *err)
 {
     reel_status status = REEL_OK;
-    reel_st st = {0};
-    *out = (reel_st){0};
+    reel_tensors st = {0};
+    *out = (reel_tensors){0};
     if (n < 2 || n > MAX_HEADER)
         return reel_fail(err, n < 2 ? REEL_ERR_FORMAT : REEL_ERR_LIMIT, "%s: a header of %zu bytes is %s", what, n,
                          n < 2 ? "too short" : "too large (limit 100 000 000)");
@@ -347,17 +325,14 @@ reel_status reel_st_parse(const char *header, size_t n, uint64_t data_bytes, con
         return reel_fail(err, REEL_ERR_FORMAT, "%s: the header is not valid UTF-8", what);
     cursor c = {header, n, 0, what};
     REEL_TRY(parse_members(&c, &st, err));
-    if (st.n > 0) {
-        qsort(st.tensor, st.n, sizeof *st.tensor, compare_names);
-        REEL_TRY(check_unique(&st, what, err));
-        qsort(st.tensor, st.n, sizeof *st.tensor, compare_offsets);
-    }
-    REEL_TRY(check_cover(&st, data_bytes, what, err));
+    REEL_TRY(reel_tensors_sort(&st, what, err));
     if (st.n > 0)
-        qsort(st.tensor, st.n, sizeof *st.tensor, compare_names);
+        qsort(st.tensor, st.n, sizeof *st.tensor, compare_offsets);
+    REEL_TRY(check_cover(&st, data_bytes, what, err));
+    REEL_TRY(reel_tensors_sort(&st, what, err));
     *out = st;
-    st = (reel_st){0};
+    st = (reel_tensors){0};
 done:
-    reel_st_close(&st);
+    reel_tensors_close(&st);
     return status;
 }

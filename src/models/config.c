@@ -137,24 +137,31 @@ static reel_status check_problem_type(const reel_config *c, const char *path, re
     return fail_field(path, "problem_type", "regression, single_label_classification or multi_label_classification", value, err);
 }
 
-reel_status reel_config_read(const char *path, reel_config *config, const reel_arch **arch, reel_error *err)
+reel_status reel_config_parse(reel_json *json_taken, const char *what, reel_config *config, const reel_arch **arch, reel_error *err)
 {
     reel_status status = REEL_OK;
-    reel_config c = {0};
+    reel_config c = {.json = json_taken};
     *config = (reel_config){0};
-    REEL_TRY(reel_json_read(path, REEL_JSON_LIMIT, false, &c.json, err));
     if (!reel_json_is_object(c.json)) {
-        status = reel_fail(err, REEL_ERR_FORMAT, "%s: is not a JSON object {...}", path);
+        status = reel_fail(err, REEL_ERR_FORMAT, "%s: is not a JSON object {...}", what);
         goto done;
     }
-    REEL_TRY(find_arch(&c, path, arch, err));
-    REEL_TRY(reel_config_double(&c, path, "initializer_range", 0, 100, 0.02, &c.initializer_range, err));
-    REEL_TRY(check_problem_type(&c, path, err));
-    REEL_TRY(reel_config_read_labels(&c, path, err));
-    REEL_TRY((*arch)->config_read(&c, path, err));
+    REEL_TRY(find_arch(&c, what, arch, err));
+    REEL_TRY(reel_config_double(&c, what, "initializer_range", 0, 100, 0.02, &c.initializer_range, err));
+    REEL_TRY(check_problem_type(&c, what, err));
+    REEL_TRY(reel_config_read_labels(&c, what, err));
+    REEL_TRY((*arch)->config_read(&c, what, err));
     *config = c;
     c = (reel_config){0};
 done:
     reel_config_free(&c);
     return status;
+}
+
+reel_status reel_config_read(const char *path, reel_config *config, const reel_arch **arch, reel_error *err)
+{
+    reel_json *json;
+    *config = (reel_config){0};
+    reel_status status = reel_json_read(path, REEL_JSON_LIMIT, false, &json, err);
+    return status != REEL_OK ? status : reel_config_parse(json, path, config, arch, err);
 }

@@ -6,6 +6,8 @@
 
 /* Reads a config.json; *arch is the registry's row for its model_type. On failure *config is empty. */
 reel_status reel_config_read(const char *path, reel_config *config, const reel_arch **arch, reel_error *err);
+reel_status reel_config_parse(reel_json *json_taken, const char *what, reel_config *config, const reel_arch **arch,
+                              reel_error *err);
 void reel_config_free(reel_config *config);
 
 /* Fields, absent ones at their default. `what` names the file in messages. */

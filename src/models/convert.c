@@ -1,7 +1,9 @@
-/* `reel model convert`: a checkpoint in another precision. Tensors go by name, whatever model they belong to, so that a
- * pre-training checkpoint keeps its decoder and gets no head. */
+/* `reel model convert`: any stored form of a checkpoint as one safetensors file of a chosen precision. Tensors go by name,
+ * whatever they are used for, so that a pre-training checkpoint keeps its decoder and gets no head; older spellings of names
+ * become those that transformers saves. */
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,9 +13,12 @@
 #include "args/jobs.h"
 #include "base/context.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "format/safetensors.h"
+#include "format/weights.h"
 #include "hub/locate.h"
 #include "models/folder.h"
+#include "models/load.h"
 
 enum { BLOCK = 1 << 16 };  /* numbers at a time */
 
@@ -22,7 +27,8 @@ typedef struct converter {
     const char *from;
     reel_dtype to;
     const char *name;        /* of the type, as config.json has it */
-    reel_st st;
+    reel_tensors st;
+    char **name_out;         /* st.n: under which tensor i is written; NULL: as it is called */
     float *numbers;          /* BLOCK of them */
     uint16_t *halves;
 } converter;
@@ -67,7 +73,7 @@ static bool is_float(reel_dtype t)
     return t == REEL_F32 || t == REEL_F64 || t == REEL_F16 || t == REEL_BF16;
 }
 
-static reel_status check_range(const converter *c, const reel_st_tensor *t, size_t n, reel_error *err)
+static reel_status check_range(const converter *c, const reel_tensor *t, size_t n, reel_error *err)
 {
     const float most = greatest(c->to);
     for (size_t i = 0; i < n; i++)
@@ -81,7 +87,7 @@ static reel_status check_range(const converter *c, const reel_st_tensor *t, size
 }
 
 /* Other than floating tensors (counters, indices) stay as they are. */
-static reel_status tensor_write(converter *c, reel_st_writer *w, const reel_st_tensor *t, reel_error *err)
+static reel_status tensor_write(converter *c, reel_st_writer *w, const reel_tensor *t, reel_error *err)
 {
     const size_t size = reel_dtype_size(t->dtype), all = (size_t)t->bytes / size;
     reel_status status = REEL_OK;
@@ -102,6 +108,11 @@ done:
     return status;
 }
 
+static const char *name_of(const converter *c, size_t i)
+{
+    return c->name_out[i] != NULL ? c->name_out[i] : c->st.tensor[i].name;
+}
+
 static reel_status weights_write(converter *c, const char *dir, reel_error *err)
 {
     reel_status status = REEL_OK;
@@ -115,8 +126,8 @@ static reel_status weights_write(converter *c, const char *dir, reel_error *err)
         goto done;
     }
     for (size_t i = 0; i < c->st.n; i++) {
-        const reel_st_tensor *t = &c->st.tensor[i];
-        entry[i] = (reel_st_entry){t->name, is_float(t->dtype) ? c->to : t->dtype, t->shape, NULL};
+        const reel_tensor *t = &c->st.tensor[i];
+        entry[i] = (reel_st_entry){name_of(c, i), is_float(t->dtype) ? c->to : t->dtype, t->shape, NULL};
     }
     REEL_TRY(reel_st_write_begin(&w, path, entry, c->st.n, NULL, 0, order, err));
     begun = true;
@@ -220,6 +231,79 @@ done:
     return status;
 }
 
+/* --- names --- */
+
+static reel_status name_set(converter *c, size_t i, const char *name, reel_error *err)
+{
+    if (strcmp(c->st.tensor[i].name, name) == 0)
+        return REEL_OK;
+    c->name_out[i] = reel_strdup(name);
+    return c->name_out[i] != NULL ? REEL_OK : reel_fail_nomem(err, c->from);
+}
+
+static reel_status names_unique(const converter *c, bool *unique, reel_error *err)
+{
+    const char **name = reel_calloc(c->st.n, sizeof *name);
+    if (name == NULL)
+        return reel_fail_nomem(err, c->from);
+    for (size_t i = 0; i < c->st.n; i++)
+        name[i] = name_of(c, i);
+    qsort(name, c->st.n, sizeof *name, reel_compare_text);
+    *unique = true;
+    for (size_t i = 1; i < c->st.n; i++)
+        *unique = *unique && strcmp(name[i - 1], name[i]) != 0;
+    reel_free(name);
+    return REEL_OK;
+}
+
+/* The tensors that are no parameters: all under plain names, or, where two would have the same one, under their own. */
+static reel_status names_of_rest(converter *c, const reel_arch *arch, const bool *used, reel_error *err)
+{
+    reel_status status = REEL_OK;
+    char buf[REEL_TENSOR_NAME];
+    bool unique = false;
+    for (size_t t = 0; t < c->st.n; t++)
+        if (!used[t])
+            REEL_TRY(name_set(c, t, reel_tensor_plain_name(arch, c->st.tensor[t].name, buf), err));
+    REEL_TRY(names_unique(c, &unique, err));
+    for (size_t t = 0; t < c->st.n && !unique; t++)
+        if (!used[t]) {
+            reel_free(c->name_out[t]);
+            c->name_out[t] = NULL;
+        }
+done:
+    return status;
+}
+
+/* Parameters get their own names; the others (a decoder) lose wrappers and old spellings. A config.json that is none of ours
+ * leaves all names as they are. */
+static reel_status names_choose(converter *c, reel_error *err)
+{
+    reel_status status = REEL_OK;
+    reel_model *m = NULL;
+    reel_load_report report = {0};
+    reel_matching match = {0};
+    char *config = reel_path_join(c->from, "config.json");
+    c->name_out = reel_calloc(c->st.n, sizeof *c->name_out);
+    if (config == NULL || c->name_out == NULL) {
+        status = reel_fail_nomem(err, c->from);
+        goto done;
+    }
+    if (reel_model_begin(c->ctx, config, &(reel_load_options){0}, &m, &report, NULL) != REEL_OK)
+        goto done;
+    REEL_TRY(reel_match(&c->st, m->arch, &m->params, c->from, &match, err));
+    for (size_t i = 0; i < m->params.n; i++)
+        if (match.source[i] != NULL)
+            REEL_TRY(name_set(c, (size_t)(match.source[i] - c->st.tensor), m->params.param[i].name, err));
+    status = names_of_rest(c, m->arch, match.used, err);
+done:
+    reel_matching_free(&match);
+    reel_load_report_free(&report);
+    reel_model_close(&m);
+    reel_free(config);
+    return status;
+}
+
 static reel_status converter_open(converter *c, const reel_model_convert_args *a, reel_error *err)
 {
     static const struct { const char *word, *name; reel_dtype to; } types[] = {
@@ -236,9 +320,9 @@ static reel_status converter_open(converter *c, const reel_model_convert_args *a
     if (c->numbers == NULL || c->halves == NULL)
         return reel_fail_nomem(err, a->model);
     if (!reel_is_dir(c->from))
-        return reel_fail(err, REEL_ERR_NOT_FOUND, "%s: no such model folder (a folder with config.json and model.safetensors)",
+        return reel_fail(err, REEL_ERR_NOT_FOUND, "%s: no such model folder (a folder with config.json and weights)",
                          a->model);
-    return reel_st_open_folder(c->from, &c->st, err);
+    return reel_weights_open(c->from, &c->st, err);
 }
 
 reel_status reel_model_convert(reel_context *ctx, const reel_args *args, reel_error *err)
@@ -254,9 +338,13 @@ reel_status reel_model_convert(reel_context *ctx, const reel_args *args, reel_er
     REEL_TRY(reel_hub_locate_model(ctx, a->model, &from, err));
     c.from = from;
     REEL_TRY(converter_open(&c, a, err));
+    REEL_TRY(names_choose(&c, err));
     status = folder_write(&c, a->output, err);
 done:
-    reel_st_close(&c.st);
+    for (size_t i = 0; c.name_out != NULL && i < c.st.n; i++)
+        reel_free(c.name_out[i]);
+    reel_free(c.name_out);
+    reel_tensors_close(&c.st);
     reel_free(c.numbers);
     reel_free(c.halves);
     reel_free(from);

@@ -46,13 +46,13 @@ void reel_model_describe(const reel_model *m, char *out, size_t size)
 typedef struct holder {
     reel_checkpoint_info info;
     reel_model *model;
-    reel_st st;
+    reel_tensors st;
     reel_tensor_info *tensor;
     const char **missing, **label;
     char *processor;
 } holder;
 
-static void describe_tensor(const reel_st_tensor *t, bool used, reel_tensor_info *out)
+static void describe_tensor(const reel_tensor *t, bool used, reel_tensor_info *out)
 {
     *out = (reel_tensor_info){.name = t->name, .dtype = reel_dtype_name(t->dtype), .rank = t->shape.rank,
                               .bytes = (int64_t)t->bytes, .use = used ? "" : "unused"};
@@ -94,11 +94,8 @@ static reel_status read_tensors(holder *h, const char *dir, reel_error *err)
 {
     reel_status status = REEL_OK;
     reel_matching match = {0};
-    char *what = reel_path_join(dir, "model.safetensors");
-    if (what == NULL)
-        return reel_fail_nomem(err, dir);
-    REEL_TRY(reel_st_open_folder(dir, &h->st, err));
-    REEL_TRY(reel_match(&h->st, h->model->arch, &h->model->params, what, &match, err));
+    REEL_TRY(reel_weights_open(dir, &h->st, err));
+    REEL_TRY(reel_match(&h->st, h->model->arch, &h->model->params, h->st.path, &match, err));
     h->tensor = reel_calloc(h->st.n, sizeof *h->tensor);
     h->missing = reel_calloc(h->model->params.n, sizeof *h->missing);
     if (h->tensor == NULL || h->missing == NULL) {
@@ -107,10 +104,9 @@ static reel_status read_tensors(holder *h, const char *dir, reel_error *err)
     }
     for (size_t t = 0; t < h->st.n; t++)
         describe_tensor(&h->st.tensor[t], match.used[t], &h->tensor[t]);
-    status = check_tensors(h, &match, what, err);
+    status = check_tensors(h, &match, h->st.path, err);
 done:
     reel_matching_free(&match);
-    reel_free(what);
     return status;
 }
 
@@ -157,7 +153,7 @@ static reel_status open_checkpoint(reel_context *ctx, const char *dir, reel_chec
     }
     info = &h->info;
     if (!reel_is_dir(dir)) {
-        status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s: no such model folder (a folder with config.json and model.safetensors)",
+        status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s: no such model folder (a folder with config.json and weights)",
                            dir);
         goto done;
     }
@@ -194,7 +190,7 @@ void reel_checkpoint_info_close(reel_checkpoint_info **info)
         return;
     holder *h = (holder *)(void *)*info;
     reel_model_close(&h->model);
-    reel_st_close(&h->st);
+    reel_tensors_close(&h->st);
     reel_free(h->tensor);
     reel_free(h->missing);
     reel_free(h->label);

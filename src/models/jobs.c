@@ -14,9 +14,9 @@
 
 /* --- forward --- */
 
-typedef struct clips { reel_st st; const reel_st_tensor *pixels; size_t n; float *aligned; } clips;
+typedef struct clips { reel_tensors st; const reel_tensor *pixels; size_t n; float *aligned; } clips;
 
-static reel_status check_clips(const reel_model *m, const reel_st_tensor *t, const char *path, reel_error *err)
+static reel_status check_clips(const reel_model *m, const reel_tensor *t, const char *path, reel_error *err)
 {
     char have[128];
     const reel_config *c = &m->config;
@@ -36,7 +36,7 @@ static reel_status clips_open(const reel_model *m, const char *path, clips *out,
     reel_status status;
     *out = (clips){0};
     REEL_TRY(reel_st_open(path, &out->st, err));
-    out->pixels = reel_st_find(&out->st, "pixel_values");
+    out->pixels = reel_tensors_find(&out->st, "pixel_values");
     if (out->pixels == NULL) {
         status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s: holds no tensor pixel_values (B,T,C,H,W)", path);
         goto done;
@@ -116,7 +116,7 @@ reel_status reel_forward(reel_context *ctx, const reel_args *args, reel_error *e
 done:
     reel_free(logits);
     reel_free(hidden);
-    reel_st_close(&in.st);
+    reel_tensors_close(&in.st);
     reel_run_close(&run);
     reel_model_close(&m);
     return status;

@@ -31,7 +31,7 @@ reel_status reel_fail_missing(const reel_params *params, const bool *missing, co
 }
 
 /* A head of another number of labels is drawn anew where the caller brought the labels. */
-static bool replaced_head(const reel_st_tensor *t, const reel_param *p, const reel_load_options *o)
+static bool replaced_head(const reel_tensor *t, const reel_param *p, const reel_load_options *o)
 {
     return o->labels != NULL && p->head && t->shape.rank == p->shape.rank && p->shape.rank > 0 &&
            t->shape.dim[0] != p->shape.dim[0] &&
@@ -49,7 +49,7 @@ static reel_status check_sources(const reel_params *params, reel_matching *match
         return reel_fail_nomem(err, what);
     for (size_t i = 0; i < params->n; i++) {
         const reel_param *p = &params->param[i];
-        const reel_st_tensor *t = match->source[i];
+        const reel_tensor *t = match->source[i];
         if (p->name == NULL)
             continue;
         fresh[i] = t == NULL || replaced_head(t, p, o) || (o->ignore_mismatched && !reel_shape_equal(&t->shape, &p->shape));
@@ -91,7 +91,7 @@ static void zero_gaps(reel_model *m)
     }
 }
 
-static reel_status fill_report(const reel_st *st, const reel_matching *match, const reel_params *params, const bool *fresh,
+static reel_status fill_report(const reel_tensors *st, const reel_matching *match, const reel_params *params, const bool *fresh,
                                reel_load_report *report, reel_error *err)
 {
     bool good = true;
@@ -113,7 +113,7 @@ static bool any(const bool *flag, size_t n)
 }
 
 /* The file stays open, and takes the place of a copy of its numbers; they are looked at once all the same. */
-static reel_status keep_mapped(reel_model *m, reel_st *st, reel_matching *match, const char *what, reel_error *err)
+static reel_status keep_mapped(reel_model *m, reel_tensors *st, reel_matching *match, const char *what, reel_error *err)
 {
     for (size_t i = 0; i < m->params.n; i++)
         if (match->source[i] != NULL) {
@@ -134,15 +134,15 @@ static reel_status load_weights(reel_model *m, const char *dir, const reel_load_
                                 reel_error *err)
 {
     reel_status status = REEL_OK;
-    reel_st st = {0};
+    reel_tensors st = {0};
     reel_matching match = {0};
-    char *what = reel_path_join(dir, "model.safetensors");
     bool *fresh = reel_calloc(m->params.n, sizeof *fresh);
-    if (fresh == NULL || what == NULL) {
+    if (fresh == NULL) {
         status = reel_fail_nomem(err, dir);
         goto done;
     }
-    REEL_TRY(reel_st_open_folder(dir, &st, err));
+    REEL_TRY(reel_weights_open(dir, &st, err));
+    const char *what = st.path;
     REEL_TRY(reel_match(&st, m->arch, &m->params, what, &match, err));
     REEL_TRY(check_sources(&m->params, &match, o, what, fresh, err));
     if (o->mapped && !any(fresh, m->params.n)) {
@@ -156,10 +156,9 @@ static reel_status load_weights(reel_model *m, const char *dir, const reel_load_
     REEL_TRY(fill_report(m->file != NULL ? m->file : &st, &match, &m->params, fresh, report, err));
 done:
     if (m->file == NULL)
-        reel_st_close(&st);
+        reel_tensors_close(&st);
     reel_matching_free(&match);
     reel_free(fresh);
-    reel_free(what);
     return status;
 }
 
@@ -176,7 +175,7 @@ static reel_status load_folder(reel_context *ctx, const char *dir, const char *n
     if (config == NULL)
         return reel_fail_nomem(err, dir);
     if (!reel_is_dir(dir)) {
-        status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s: no such model folder (a folder with config.json and model.safetensors)",
+        status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s: no such model folder (a folder with config.json and weights)",
                            dir);
         goto done;
     }
@@ -261,16 +260,16 @@ done:
 reel_status reel_model_reload(reel_model *model, const char *dir, float *weights, reel_error *err)
 {
     reel_status status = REEL_OK;
-    reel_st st = {0};
+    reel_tensors st = {0};
     reel_matching match = {0};
-    char *what = reel_path_join(dir, "model.safetensors");
     bool *fresh = reel_calloc(model->params.n, sizeof *fresh);
     float *to = weights != NULL ? weights : model->weights;
-    if (fresh == NULL || what == NULL) {
+    if (fresh == NULL) {
         status = reel_fail_nomem(err, dir);
         goto done;
     }
-    REEL_TRY(reel_st_open_folder(dir, &st, err));
+    REEL_TRY(reel_weights_open(dir, &st, err));
+    const char *what = st.path;
     REEL_TRY(reel_match(&st, model->arch, &model->params, what, &match, err));
     REEL_TRY(check_sources(&model->params, &match, &own, what, fresh, err));
     for (size_t i = 0; i < model->params.n; i++)
@@ -280,9 +279,8 @@ reel_status reel_model_reload(reel_model *model, const char *dir, float *weights
         if (match.source[i] != NULL)
             REEL_TRY(reel_tensor_read(to + model->params.param[i].offset, match.source[i], what, err));
 done:
-    reel_st_close(&st);
+    reel_tensors_close(&st);
     reel_matching_free(&match);
     reel_free(fresh);
-    reel_free(what);
     return status;
 }

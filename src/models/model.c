@@ -16,7 +16,7 @@ void reel_model_close(reel_model **model)
     reel_free(m->weights);
     reel_free(m->source);
     if (m->file != NULL)
-        reel_st_close(m->file);
+        reel_tensors_close(m->file);
     reel_free(m->file);
     reel_free(m->path);
     reel_free(m);

@@ -6,7 +6,7 @@
 
 #include "backend/backend.h"
 #include "base/json.h"
-#include "format/safetensors.h"
+#include "format/tensors.h"
 #include "models/params.h"
 #include "transforms/processor.h"
 
@@ -33,8 +33,8 @@ struct reel_model {
     reel_config config;
     reel_params params;
     float *weights;          /* params.floats, host memory, 64-byte aligned; NULL: each parameter is at source[i] */
-    reel_st *file;           /* mapped weights; owned */
-    const reel_st_tensor **source;  /* params.n: where parameter i lies in `file`, in the file's type (NULL for a hole) */
+    reel_tensors *file;           /* mapped weights; owned */
+    const reel_tensor **source;  /* params.n: where parameter i lies in `file`, in the file's type (NULL for a hole) */
     reel_processor processor;
 };
 

@@ -32,19 +32,68 @@ static const entry *look_up(const entry *all, size_t n, const char *name)
     return n > 0 ? bsearch(&key, all, n, sizeof *all, compare_entries) : NULL;
 }
 
-/* The parameter that a tensor of another spelling means: module names, and files of the inner model without its prefix. */
-static const entry *look_up_other(const entry *all, size_t n, const reel_arch *arch, const char *name)
+/* Prefixes of programs that wrap a model: data parallel, training frameworks, torch.compile. */
+static const char *without_wrappers(const char *name)
 {
-    char prefixed[512], renamed[512];
-    const char *candidate = arch->rename != NULL ? arch->rename(name, renamed, sizeof renamed) : NULL;
-    const entry *found = candidate != NULL ? look_up(all, n, candidate) : NULL;
-    if (found != NULL || strlen(name) + strlen(arch->base_prefix) >= sizeof prefixed)
-        return found;
-    snprintf(prefixed, sizeof prefixed, "%s%s", arch->base_prefix, candidate != NULL ? candidate : name);
-    return look_up(all, n, prefixed);
+    static const char *const wrapper[] = {"module.", "model.", "_orig_mod."};
+    for (size_t i = 0; i < sizeof wrapper / sizeof *wrapper;) {
+        size_t n = strlen(wrapper[i]);
+        bool wrapped = strncmp(name, wrapper[i], n) == 0;
+        name += wrapped ? n : 0;
+        i = wrapped ? 0 : i + 1;  /* they stand behind one another in any order */
+    }
+    return name;
 }
 
-reel_status reel_match(const reel_st *st, const reel_arch *arch, const reel_params *params, const char *what, reel_matching *out,
+/* Norms of files from the time of TensorFlow: gamma is the weight, beta the bias. Other modules have a gamma of their own.
+ * False where the name is none of these. */
+static bool without_greek(const char *name, char buf[REEL_TENSOR_NAME])
+{
+    static const struct { const char *old, *now; } ends[] = {{".gamma", ".weight"}, {".beta", ".bias"}};
+    size_t n = strlen(name);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t m = strlen(ends[i].old);
+        if (n <= m || n >= REEL_TENSOR_NAME - 2 || strcmp(name + n - m, ends[i].old) != 0)
+            continue;
+        snprintf(buf, REEL_TENSOR_NAME, "%.*s", (int)(n - m), name);
+        const char *dot = strrchr(buf, '.');
+        if (strcasestr(dot != NULL ? dot : buf, "norm") == NULL)
+            return false;
+        memcpy(buf + n - m, ends[i].now, strlen(ends[i].now) + 1);
+        return true;
+    }
+    return false;
+}
+
+static const char *rename_for(const reel_arch *arch, const char *name, char buf[REEL_TENSOR_NAME])
+{
+    return arch->rename != NULL ? arch->rename(name, buf, REEL_TENSOR_NAME) : NULL;
+}
+
+const char *reel_tensor_plain_name(const reel_arch *arch, const char *name, char buf[REEL_TENSOR_NAME])
+{
+    char greek[REEL_TENSOR_NAME];
+    const char *plain = without_wrappers(name);
+    bool changed = without_greek(plain, greek);
+    const char *renamed = rename_for(arch, changed ? greek : plain, buf);
+    if (renamed != NULL)
+        return renamed;
+    return changed ? memcpy(buf, greek, sizeof greek) : plain;
+}
+
+/* The parameter that a tensor of another spelling means; files of the inner model do not have its prefix. */
+static const entry *look_up_other(const entry *all, size_t n, const reel_arch *arch, const char *name)
+{
+    char plain[REEL_TENSOR_NAME], prefixed[2 * REEL_TENSOR_NAME];
+    const char *candidate = reel_tensor_plain_name(arch, name, plain);
+    const entry *found = look_up(all, n, candidate);
+    if (found != NULL)
+        return found;
+    int written = snprintf(prefixed, sizeof prefixed, "%s%s", arch->base_prefix, candidate);
+    return written > 0 && (size_t)written < sizeof prefixed ? look_up(all, n, prefixed) : NULL;
+}
+
+reel_status reel_match(const reel_tensors *st, const reel_arch *arch, const reel_params *params, const char *what, reel_matching *out,
                        reel_error *err)
 {
     size_t n = 0;
@@ -76,7 +125,7 @@ void reel_matching_free(reel_matching *m)
     *m = (reel_matching){0};
 }
 
-reel_status reel_tensor_check(const reel_st_tensor *t, const reel_param *p, const char *what, reel_error *err)
+reel_status reel_tensor_check(const reel_tensor *t, const reel_param *p, const char *what, reel_error *err)
 {
     char have[128], want[128];
     if (!reel_shape_equal(&t->shape, &p->shape)) {
@@ -103,13 +152,13 @@ static bool all_finite(const float *x, size_t n)
     return bad == 0;
 }
 
-static reel_status fail_finite(const reel_st_tensor *t, const char *what, reel_error *err)
+static reel_status fail_finite(const reel_tensor *t, const char *what, reel_error *err)
 {
     return reel_fail(err, REEL_ERR_NUMERIC, "%s: %s holds a weight that is not finite (NaN or infinity); the checkpoint is "
                      "damaged or its training diverged", what, t->name);
 }
 
-reel_status reel_tensor_check_finite(const reel_st_tensor *t, const char *what, reel_error *err)
+reel_status reel_tensor_check_finite(const reel_tensor *t, const char *what, reel_error *err)
 {
     enum { BLOCK = 4096 };
     float block[BLOCK];
@@ -123,7 +172,7 @@ reel_status reel_tensor_check_finite(const reel_st_tensor *t, const char *what, 
     return REEL_OK;
 }
 
-reel_status reel_tensor_read(float *out, const reel_st_tensor *t, const char *what, reel_error *err)
+reel_status reel_tensor_read(float *out, const reel_tensor *t, const char *what, reel_error *err)
 {
     size_t n = (size_t)t->bytes / reel_dtype_size(t->dtype);
     reel_dtype_to_float(out, t->data, t->dtype, n);

@@ -103,7 +103,7 @@ done:
     return status;
 }
 
-static reel_status tensor_read(reel_run *run, const reel_st *st, const reel_params *params, size_t i, int block, const char *path,
+static reel_status tensor_read(reel_run *run, const reel_tensors *st, const reel_params *params, size_t i, int block, const char *path,
                                reel_error *err)
 {
     const reel_param *p = &params->param[i];
@@ -112,7 +112,7 @@ static reel_status tensor_read(reel_run *run, const reel_st *st, const reel_para
     if (name == NULL)
         return reel_fail_nomem(err, path);
     reel_status status = REEL_OK;
-    const reel_st_tensor *t = reel_st_find(st, name);
+    const reel_tensor *t = reel_tensors_find(st, name);
     if (t == NULL)
         status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s: %s is missing", path, name);
     else if (t->dtype != REEL_F32 || !reel_shape_equal(&t->shape, &p->shape)) {
@@ -128,7 +128,7 @@ static reel_status tensor_read(reel_run *run, const reel_st *st, const reel_para
 
 reel_status reel_moments_read(reel_run *run, const reel_params *params, int64_t *step, const char *dir, reel_error *err)
 {
-    reel_st st = {0};
+    reel_tensors st = {0};
     reel_status status = REEL_OK;
     bool opened = false;
     char *path = reel_path_join(dir, REEL_MOMENTS_NAME);
@@ -143,7 +143,7 @@ reel_status reel_moments_read(reel_run *run, const reel_params *params, int64_t 
     }
     REEL_TRY(reel_st_open(path, &st, err));
     opened = true;
-    const reel_st_tensor *t = reel_st_find(&st, "step");
+    const reel_tensor *t = reel_tensors_find(&st, "step");
     if (t == NULL || t->dtype != REEL_I64 || t->bytes != sizeof *step) {
         status = reel_fail(err, REEL_ERR_FORMAT, "%s: step is missing or not one int64 number", path);
         goto done;
@@ -155,7 +155,7 @@ reel_status reel_moments_read(reel_run *run, const reel_params *params, int64_t 
                 REEL_TRY(tensor_read(run, &st, params, i, b, path, err));
 done:
     if (opened)
-        reel_st_close(&st);
+        reel_tensors_close(&st);
     reel_free(path);
     return status;
 }

@@ -134,7 +134,7 @@ static bool listing_hash(const reel_dataset *ds, int train, int val, char hex[65
         int n = snprintf(number, sizeof number, "%d %d %lld\n", item->split == train, item->label, size_of(item->path));
         reel_sha256_add(&h, number, (size_t)n);
     }
-    const reel_st_tensor *labels = ds->is_packed ? reel_st_find(&ds->packed, "labels") : NULL;
+    const reel_tensor *labels = ds->is_packed ? reel_tensors_find(&ds->packed, "labels") : NULL;
     if (labels != NULL) {
         reel_sha256_add(&h, labels->data, (size_t)labels->bytes);
         int n = snprintf(number, sizeof number, "%lld\n", size_of(ds->path));
@@ -147,7 +147,7 @@ static bool listing_hash(const reel_dataset *ds, int train, int val, char hex[65
 static int64_t split_size(const reel_dataset *ds, int split)
 {
     size_t first;
-    const reel_st_tensor *labels = ds->is_packed ? reel_st_find(&ds->packed, "labels") : NULL;
+    const reel_tensor *labels = ds->is_packed ? reel_tensors_find(&ds->packed, "labels") : NULL;
     if (labels != NULL)
         return split >= 0 && labels->shape.rank == 1 ? labels->shape.dim[0] : 0;
     return split < 0 ? 0 : (int64_t)reel_dataset_items(ds, split, &first);

@@ -11,7 +11,7 @@
 
 static reel_status packed_open(reel_dataset *ds, reel_samples *out, reel_error *err)
 {
-    const reel_st_tensor *labels = reel_st_find(&ds->packed, "labels");
+    const reel_tensor *labels = reel_tensors_find(&ds->packed, "labels");
     if (labels == NULL || labels->dtype != REEL_I64 || labels->shape.rank != 1 || labels->shape.dim[0] < 1)
         return reel_fail(err, REEL_ERR_FORMAT, "%s: labels is not a list of int64 numbers", ds->path);
     size_t n = (size_t)labels->shape.dim[0];

@@ -72,7 +72,7 @@ size_t reel_cache_bytes(int64_t megabytes)
 
 reel_status reel_packed_check(const reel_dataset *ds, const reel_config *c, reel_error *err)
 {
-    const reel_st_tensor *pixels = reel_st_find(&ds->packed, "pixel_values");
+    const reel_tensor *pixels = reel_tensors_find(&ds->packed, "pixel_values");
     char have[128] = "nothing", want[128];
     reel_shape shape = {.rank = 5, .dim = {0, c->frames, c->channels, c->height, c->width}};
     if (pixels != NULL) {

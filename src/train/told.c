@@ -10,7 +10,7 @@ void reel_told_data(reel_context *ctx, const reel_dataset *ds)
     reel_text t = {0};
     reel_text_printf(&t, "%s: %zu classes", ds->path, ds->n_classes);
     if (ds->is_packed) {
-        const reel_st_tensor *labels = reel_st_find(&ds->packed, "labels");
+        const reel_tensor *labels = reel_tensors_find(&ds->packed, "labels");
         if (labels != NULL && labels->shape.rank == 1)
             reel_text_printf(&t, ", %lld packed clips, used as they are", (long long)labels->shape.dim[0]);
     } else {

@@ -257,9 +257,9 @@ static void info_of_broken_clips(void **state)
 
 /* --- pack --- */
 
-static const reel_st_tensor *tensor(const reel_st *st, const char *name)
+static const reel_tensor *tensor(const reel_tensors *st, const char *name)
 {
-    const reel_st_tensor *t = reel_st_find(st, name);
+    const reel_tensor *t = reel_tensors_find(st, name);
     assert_non_null(t);
     return t;
 }
@@ -281,13 +281,13 @@ static void pack_holds_every_clip(void **state)
     assert_int_equal(ds->n_classes, 8);
     for (size_t i = 0; i < ds->n_items; i++)
         assert_int_equal(ds->item[i].label, i / 4);
-    const reel_st_tensor *t = tensor(&ds->packed, "pixel_values");
+    const reel_tensor *t = tensor(&ds->packed, "pixel_values");
     assert_int_equal(t->shape.dim[0], 32);
     assert_int_equal(t->shape.dim[1], 4);
     assert_int_equal(t->shape.dim[2], 3);
     assert_int_equal(t->shape.dim[3], 16);
-    assert_string_equal(reel_st_metadata(&ds->packed, "transform"), "eval");
-    assert_string_equal(reel_st_metadata(&ds->packed, "format"), "pt");
+    assert_string_equal(reel_tensors_metadata(&ds->packed, "transform"), "eval");
+    assert_string_equal(reel_tensors_metadata(&ds->packed, "format"), "pt");
     reel_data_info *info = info_of(file, "false");
     assert_string_equal(info->layout, "packed");
     assert_string_equal(info->split[0].sizes, "16x16");
@@ -301,12 +301,12 @@ static void pack_leaves_out_what_cannot_be_read(void **state)
     const char *file = in_dir("mixed.safetensors");
     reel_args *a = OPTIONS(REEL_JOB_DATA_PACK, "data", in_dir("mixed"), "output", file, "num_frames", "2", "image_size", "8",
                            "sampler", "pipeline");
-    reel_st st;
+    reel_tensors st;
     if (reel_data_pack(ctx, a, &err) != REEL_OK)
         fail_msg("%s", err.message);
     assert_int_equal(reel_st_open(file, &st, &err), REEL_OK);
     assert_int_equal(tensor(&st, "labels")->shape.dim[0], 3);  /* of six videos two are none and one is cut, as train counts them */
-    reel_st_close(&st);
+    reel_tensors_close(&st);
     reel_args_close(&a);
     assert_int_equal(reel_dir_make(in_dir("allbad/train/A"), &err), REEL_OK);
     assert_int_equal(reel_file_write(in_dir("allbad/train/A/1.avi"), "x", 1, &err), REEL_OK);
@@ -337,7 +337,7 @@ static reel_preview_info *preview(const char *const *pairs)
 static void preview_shows_what_pack_holds(void **state)
 {
     (void)state;
-    reel_st one, all;
+    reel_tensors one, all;
     const char *file = in_dir("clip.safetensors"), *packed = in_dir("random.safetensors");
     reel_preview_info *info = PREVIEW("data", in_dir("set"), "index", "9", "output", file, "num_frames", "4", "image_size", "16",
                                       "clip_duration", "0.6", "epoch", "3", "transform", "train");
@@ -355,13 +355,13 @@ static void preview_shows_what_pack_holds(void **state)
     reel_args_close(&a);
     assert_int_equal(reel_st_open(file, &one, &err), REEL_OK);
     assert_int_equal(reel_st_open(packed, &all, &err), REEL_OK);
-    const reel_st_tensor *t = tensor(&one, "pixel_values"), *p = tensor(&all, "pixel_values");
+    const reel_tensor *t = tensor(&one, "pixel_values"), *p = tensor(&all, "pixel_values");
     assert_int_equal(t->shape.dim[0], 1);
     assert_int_equal(t->bytes * 32, p->bytes);
     for (size_t row = 0; row < 32; row++)  /* sample 9 of epoch 3, and no other */
         assert_int_equal(memcmp(t->data, p->data + row * t->bytes, t->bytes) == 0, row == 9);
-    reel_st_close(&one);
-    reel_st_close(&all);
+    reel_tensors_close(&one);
+    reel_tensors_close(&all);
 }
 
 static void preview_writes_pictures(void **state)

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "format/safetensors.h"
+#include "format/weights.h"
 
 /* --- headers that must be refused, each with its own words --- */
 
@@ -61,7 +62,7 @@ static void every_rule_has_its_message(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof bad_headers / sizeof *bad_headers; i++) {
         const bad_header *b = &bad_headers[i];
-        reel_st st;
+        reel_tensors st;
         reel_error err = {0};
         reel_status status = reel_st_parse(b->header, strlen(b->header), b->data, "x.safetensors", &st, &err);
         if (status == REEL_OK || strstr(err.message, b->word) == NULL || strstr(err.message, "x.safetensors") == NULL)
@@ -84,14 +85,14 @@ static void good_headers_pass(void **state)
         {"{\"a\":{\"dtype\":\"BOOL\",\"shape\":[1],\"data_offsets\":[0,1],\"more\":{\"x\":[true]}}}", 1, 1},
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        reel_st st;
+        reel_tensors st;
         reel_error err = {0};
         if (reel_st_parse(good[i].header, strlen(good[i].header), good[i].data, "x", &st, &err) != REEL_OK)
             fail_msg("%s: %s", good[i].header, err.message);
         assert_int_equal(st.n, good[i].tensors);
         for (size_t t = 1; t < st.n; t++)
             assert_true(strcmp(st.tensor[t - 1].name, st.tensor[t].name) < 0);
-        reel_st_close(&st);
+        reel_tensors_close(&st);
     }
 }
 
@@ -102,7 +103,7 @@ static void deep_nesting_is_refused(void **state)
     static const char *const before[] = {"{\"a\":", "{\"__metadata__\":{\"x\":", "{\"a\":{\"dtype\":"};
     for (size_t i = 0; i < 3; i++) {
         reel_text t = {0};
-        reel_st st;
+        reel_tensors st;
         reel_error err = {0};
         reel_text_puts(&t, before[i]);
         for (int d = 0; d < DEEP; d++)
@@ -136,7 +137,7 @@ static void files_of_false_length(void **state)
         {"\x01\xe1\xf5\x05\0\0\0\0{}", 10, "large"}, {"\0\0\0\0\0\0\0\0", 8, "too short"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        reel_st st;
+        reel_tensors st;
         reel_error err = {0};
         put("bad.safetensors", bad[i].bytes, bad[i].n);
         assert_int_not_equal(reel_st_open(in_dir("bad.safetensors"), &st, &err), REEL_OK);
@@ -151,14 +152,14 @@ static void bytes_equal_the_reference(void **state)
     (void)state;
     char path[600], *want, *got;
     size_t n_want, n_got;
-    reel_st st;
+    reel_tensors st;
     snprintf(path, sizeof path, "%s/tests/golden/dtypes.safetensors", getenv("REEL_SOURCE"));
     assert_int_equal(reel_file_read(path, 1 << 20, &want, &n_want, NULL), REEL_OK);
     assert_int_equal(reel_st_open(path, &st, NULL), REEL_OK);
-    assert_string_equal(reel_st_metadata(&st, "format"), "pt");
+    assert_string_equal(reel_tensors_metadata(&st, "format"), "pt");
     reel_st_entry *entry = calloc(st.n, sizeof *entry);
     for (size_t i = 0; i < st.n; i++) {  /* in reverse order, so that the writer has something to sort */
-        const reel_st_tensor *t = &st.tensor[st.n - 1 - i];
+        const reel_tensor *t = &st.tensor[st.n - 1 - i];
         entry[i] = (reel_st_entry){t->name, t->dtype, t->shape, t->data};
     }
     assert_int_equal(reel_st_write(in_dir("again.safetensors"), entry, st.n, NULL, 0, NULL), REEL_OK);
@@ -168,7 +169,7 @@ static void bytes_equal_the_reference(void **state)
     free(entry);
     reel_free(want);
     reel_free(got);
-    reel_st_close(&st);
+    reel_tensors_close(&st);
 }
 
 static void metadata_and_values_come_back(void **state)
@@ -178,17 +179,17 @@ static void metadata_and_values_come_back(void **state)
     const float x[3] = {1.5f, -2, 3};
     const int64_t y[2] = {-100, 7};
     const reel_st_entry entry[] = {{"x", REEL_F32, {2, {3, 1}}, x}, {"y", REEL_I64, {1, {2}}, y}};
-    reel_st st;
+    reel_tensors st;
     assert_int_equal(reel_st_write(in_dir("m.safetensors"), entry, 2, meta, 2, NULL), REEL_OK);
     assert_int_equal(reel_st_open(in_dir("m.safetensors"), &st, NULL), REEL_OK);
-    assert_string_equal(reel_st_metadata(&st, "id2label"), meta[1]);
-    assert_string_equal(reel_st_metadata(&st, "format"), "pt");
-    assert_null(reel_st_metadata(&st, "none"));
-    assert_memory_equal(reel_st_find(&st, "x")->data, x, sizeof x);
-    assert_memory_equal(reel_st_find(&st, "y")->data, y, sizeof y);
-    assert_int_equal(reel_st_find(&st, "y")->offset, 0);  /* larger elements first */
-    assert_null(reel_st_find(&st, "z"));
-    reel_st_close(&st);
+    assert_string_equal(reel_tensors_metadata(&st, "id2label"), meta[1]);
+    assert_string_equal(reel_tensors_metadata(&st, "format"), "pt");
+    assert_null(reel_tensors_metadata(&st, "none"));
+    assert_memory_equal(reel_tensors_find(&st, "x")->data, x, sizeof x);
+    assert_memory_equal(reel_tensors_find(&st, "y")->data, y, sizeof y);
+    assert_int_equal(reel_tensors_find(&st, "y")->offset, 0);  /* larger elements first */
+    assert_null(reel_tensors_find(&st, "z"));
+    reel_tensors_close(&st);
 }
 
 static void writing_refuses_what_it_cannot(void **state)
@@ -219,18 +220,18 @@ static void write_shards(void)
     assert_int_equal(reel_st_write(in_dir("two.safetensors"), two, 2, NULL, 0, NULL), REEL_OK);
 }
 
-static reel_status open_index(const char *map, reel_st *st, reel_error *err)
+static reel_status open_index(const char *map, reel_tensors *st, reel_error *err)
 {
     char text[600];
     snprintf(text, sizeof text, "{\"metadata\":{\"total_size\":1},\"weight_map\":%s}", map);
     put("model.safetensors.index.json", text, strlen(text));
-    return reel_st_open_folder(dir, st, err);
+    return reel_weights_open(dir, st, err);
 }
 
 static void shards_are_one(void **state)
 {
     (void)state;
-    reel_st st;
+    reel_tensors st;
     reel_error err = {0};
     unlink(in_dir("model.safetensors"));
     write_shards();
@@ -240,7 +241,7 @@ static void shards_are_one(void **state)
     assert_string_equal(st.tensor[0].name, "a");
     assert_string_equal(st.tensor[2].name, "c");
     assert_int_equal(st.maps, 2);
-    reel_st_close(&st);
+    reel_tensors_close(&st);
 }
 
 static void bad_indexes(void **state)
@@ -251,7 +252,7 @@ static void bad_indexes(void **state)
         {"{\"a\":\"../two.safetensors\"}", "outside"}, {"{\"a\":\"/etc/passwd\"}", "plain"}, {"{\"a\":\"..\"}", "plain"},
         {"{\"a\":\"\"}", "plain"}, {"{\"a\":\"x\\u001b\"}", "plain"},
         {"{\"a\":\"three.safetensors\"}", "three.safetensors"}, {"{\"a\":\"one.safetensors\",\"b\":\"two.safetensors\"}", "not in"},
-        {"{\"a\":\"copy.safetensors\",\"c\":\"two.safetensors\"}", "two shards"},
+        {"{\"a\":\"copy.safetensors\",\"c\":\"two.safetensors\"}", "twice"},
     };
     write_shards();
     char *data;
@@ -260,16 +261,16 @@ static void bad_indexes(void **state)
     put("copy.safetensors", data, n);
     reel_free(data);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        reel_st st;
+        reel_tensors st;
         reel_error err = {0};
         if (open_index(bad[i].map, &st, &err) == REEL_OK || strstr(err.message, bad[i].word) == NULL)
             fail_msg("%s: %s", bad[i].map, err.message);
         assert_null(st.tensor);
     }
     unlink(in_dir("model.safetensors.index.json"));
-    reel_st st;
+    reel_tensors st;
     reel_error err = {0};
-    assert_int_equal(reel_st_open_folder(dir, &st, &err), REEL_ERR_NOT_FOUND);
+    assert_int_equal(reel_weights_open(dir, &st, &err), REEL_ERR_NOT_FOUND);
     assert_non_null(strstr(err.message, "model.safetensors"));
 }
 
@@ -277,14 +278,14 @@ static void bad_indexes(void **state)
 static void no_memory(void **state)
 {
     (void)state;
-    reel_st st;
+    reel_tensors st;
     write_shards();
     assert_int_equal(open_index("{\"c\":\"two.safetensors\",\"b\":\"one.safetensors\"}", &st, NULL), REEL_OK);
-    reel_st_close(&st);
+    reel_tensors_close(&st);
     for (long k = 1;; k++) {
         reel_error err = {0};
         reel_mem_fail_at(k, false);
-        reel_status status = reel_st_open_folder(dir, &st, &err);
+        reel_status status = reel_weights_open(dir, &st, &err);
         reel_mem_fail_at(0, false);
         if (status == REEL_OK)
             break;
@@ -293,7 +294,7 @@ static void no_memory(void **state)
         assert_true(err.message[0] != '\0');
         assert_true(k < 1000);
     }
-    reel_st_close(&st);
+    reel_tensors_close(&st);
 }
 
 int main(void)

@@ -33,16 +33,16 @@ void bed_weight(const char *name, int rank, size_t n, float *out)
     bed_fill(name, n, 0.25, norm ? 1.0 : 0.0, out);
 }
 
-void bed_golden_open(const char *name, reel_st *st)
+void bed_golden_open(const char *name, reel_tensors *st)
 {
     char path[600];
     snprintf(path, sizeof path, "%s/tests/golden/%s.safetensors", getenv("REEL_SOURCE"), name);
     BED_OK(reel_st_open(path, st, bed_err));
 }
 
-const float *bed_golden(const reel_st *st, const char *name, size_t *n)
+const float *bed_golden(const reel_tensors *st, const char *name, size_t *n)
 {
-    const reel_st_tensor *t = reel_st_find(st, name);
+    const reel_tensor *t = reel_tensors_find(st, name);
     if (t == NULL || t->dtype != REEL_F32)
         fail_msg("golden value %s is missing", name);
     float *copy = malloc(t->bytes + 4);

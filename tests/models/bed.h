@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "format/safetensors.h"
+#include "format/weights.h"
 #include "models/arch.h"
 #include "models/run.h"
 
@@ -14,8 +15,8 @@ void bed_fill(const char *name, size_t n, double scale, double offset, float *ou
 /* A weight's numbers: 1 + v/4 for norms, v/4 for all else. */
 void bed_weight(const char *name, int rank, size_t n, float *out);
 
-void bed_golden_open(const char *name, reel_st *st);  /* tests/golden/NAME.safetensors */
-const float *bed_golden(const reel_st *st, const char *name, size_t *n);  /* a copy; free it */
+void bed_golden_open(const char *name, reel_tensors *st);  /* tests/golden/NAME.safetensors */
+const float *bed_golden(const reel_tensors *st, const char *name, size_t *n);  /* a copy; free it */
 
 void bed_write_text(const char *dir, const char *name, const char *text);
 

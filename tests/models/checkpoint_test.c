@@ -7,6 +7,8 @@
 #include "base/context.h"
 #include "base/json.h"
 
+#include "../format/torch_made.h"
+
 static const char small[] =
     "{\"model_type\": \"videomae\", \"image_size\": 8, \"patch_size\": 4, \"num_frames\": 4, \"hidden_size\": 12, "
     "\"num_hidden_layers\": 2, \"num_attention_heads\": 2, \"intermediate_size\": 24, \"id2label\": {\"0\": \"jump\", "
@@ -40,7 +42,7 @@ static int teardown(void **state)
 }
 
 /* The stored tensors as entries that a test may change; free with drop. */
-typedef struct stored { reel_st st; reel_st_entry *entry; size_t n; float *extra; } stored;
+typedef struct stored { reel_tensors st; reel_st_entry *entry; size_t n; float *extra; } stored;
 
 static stored take(void)
 {
@@ -71,7 +73,7 @@ static void put_back(stored *s)
     BED_OK(reel_st_write(path, s->entry, s->n, NULL, 0, bed_err));  /* a new file: the mapping stays as it was */
     free(s->entry);
     free(s->extra);
-    reel_st_close(&s->st);
+    reel_tensors_close(&s->st);
 }
 
 /* Compares a model with the formula, by parameter. */
@@ -143,28 +145,100 @@ static void flops_of_known_models(void **state)
     }
 }
 
+/* Module names, wrappers, gamma and beta, no prefix: alone and together. */
 static void other_names_load(void **state)
 {
     (void)state;
+    static const struct { bool module, cut, greek; const char *before; } forms[] = {
+        {.module = true}, {.cut = true}, {.module = true, .cut = true}, {.before = "module."}, {.before = "model."}, {.greek = true},
+        {.before = "_orig_mod.module.", .module = true}, {.before = "model.model.", .cut = true, .greek = true, .module = true},
+    };
     reel_model *m;
     static char names[64][200];
-    for (int form = 0; form < 3; form++) {  /* module names; without the prefix; both */
+    for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
         write_small("");
         stored s = take();
         for (size_t i = 0; i < s.n; i++) {
-            const char *name = s.entry[i].name, *bias = strstr(name, "q_bias");
+            const char *name = s.entry[i].name, *bias = strstr(name, "q_bias"), *ending = strrchr(name, '.');
             bias = bias != NULL ? bias : strstr(name, "v_bias");
-            bool cut = form != 0 && strncmp(name, "videomae.", 9) == 0;
-            if (bias != NULL && form != 1)
-                snprintf(names[i], sizeof names[i], "%.*s%s.bias", (int)(bias - name), name, *bias == 'q' ? "query" : "value");
+            const char *from = forms[f].cut && strncmp(name, "videomae.", 9) == 0 ? name + 9 : name;
+            const char *before = forms[f].before != NULL ? forms[f].before : "";
+            if (bias != NULL && forms[f].module)
+                snprintf(names[i], sizeof names[i], "%s%.*s%s.bias", before, (int)(bias - from), from, *bias == 'q' ? "query" : "value");
+            else if (forms[f].greek && strstr(name, "norm") != NULL)
+                snprintf(names[i], sizeof names[i], "%s%.*s%s", before, (int)(ending - from), from,
+                         strcmp(ending, ".weight") == 0 ? ".gamma" : ".beta");
             else
-                snprintf(names[i], sizeof names[i], "%s", name);
-            s.entry[i].name = names[i] + (cut ? 9 : 0);
+                snprintf(names[i], sizeof names[i], "%s%s", before, from);
+            s.entry[i].name = names[i];
         }
         put_back(&s);
         BED_OK(reel_model_load(ctx, dir, NULL, &m, NULL, bed_err));
         check_weights(m, 0);
         reel_model_close(&m);
+    }
+}
+
+/* An exact name wins over another spelling of it, which stays unused; a gamma of something that is no norm means nothing. */
+static void exact_names_win(void **state)
+{
+    (void)state;
+    reel_model *m;
+    reel_load_report report = {0};
+    write_small("");
+    stored s = take();
+    s.entry[s.n++] = (reel_st_entry){"module.fc_norm.weight", REEL_F32, {1, {12}}, s.extra};
+    s.entry[s.n++] = (reel_st_entry){"classifier.beta", REEL_F32, {1, {3}}, s.extra};
+    put_back(&s);
+    BED_OK(reel_model_load(ctx, dir, NULL, &m, &report, bed_err));
+    check_weights(m, 0);
+    assert_int_equal(report.n_unused, 2);
+    reel_load_report_free(&report);
+    reel_model_close(&m);
+    write_small("");
+    s = take();
+    entry_of(&s, "classifier.bias")->name = "classifier.beta";
+    put_back(&s);
+    load_fails(&whole, REEL_ERR_NOT_FOUND, "classifier.bias");
+}
+
+/* pytorch_model.bin, whole and in shards: loaded, mapped, told of, read over a model's weights. */
+static void torch_files_load(void **state)
+{
+    (void)state;
+    reel_model *m;
+    for (int shards = 1; shards <= 2; shards++) {
+        reel_text z[2] = {{0}}, index = {0};
+        write_small("");
+        stored s = take();
+        const size_t half = shards == 1 ? s.n : s.n / 2;
+        torch_make(&z[0], s.entry, half);
+        torch_make(&z[1], s.entry + half, s.n - half);
+        reel_text_puts(&index, "{\"weight_map\": {");
+        for (size_t i = 0; i < s.n; i++)
+            reel_text_printf(&index, "%s\"%s\": \"%d.bin\"", i > 0 ? ", " : "", s.entry[i].name, i >= half);
+        reel_text_puts(&index, "}}");
+        put_back(&s);
+        unlink(test_path(dir, "model.safetensors"));
+        for (int i = 0; i < shards; i++)
+            BED_OK(reel_file_write(test_path(dir, shards == 1 ? "pytorch_model.bin" : i == 0 ? "0.bin" : "1.bin"), z[i].s, z[i].len, bed_err));
+        if (shards == 2)
+            BED_OK(reel_file_write(test_path(dir, "pytorch_model.bin.index.json"), index.s, index.len, bed_err));
+        BED_OK(reel_model_load(ctx, dir, NULL, &m, NULL, bed_err));
+        check_weights(m, 0);
+        memset(m->weights, 0, m->params.floats * sizeof *m->weights);
+        BED_OK(reel_model_reload(m, dir, NULL, bed_err));
+        check_weights(m, 0);
+        reel_model_close(&m);
+        BED_OK(reel_model_open(ctx, dir, &m, bed_err));
+        assert_null(m->weights);
+        assert_int_equal(m->file->maps, shards);
+        reel_model_close(&m);
+        unlink(test_path(dir, "pytorch_model.bin"));
+        unlink(test_path(dir, "pytorch_model.bin.index.json"));
+        reel_text_free(&z[0]);
+        reel_text_free(&z[1]);
+        reel_text_free(&index);
     }
 }
 
@@ -351,12 +425,12 @@ static void save_and_reload(void **state)
     BED_OK(reel_model_load(ctx, out, NULL, &again, NULL, bed_err));
     check_weights(again, 0);
     assert_string_equal(reel_json_string(reel_json_get(again->config.json, "problem_type")), "single_label_classification");
-    reel_st st;
+    reel_tensors st;
     snprintf(path, sizeof path, "%s/model.safetensors", out);
     BED_OK(reel_st_open(path, &st, bed_err));
-    assert_non_null(reel_st_find(&st, "videomae.encoder.layer.1.attention.attention.q_bias"));
+    assert_non_null(reel_tensors_find(&st, "videomae.encoder.layer.1.attention.attention.q_bias"));
     assert_int_equal(st.n, 36);
-    reel_st_close(&st);
+    reel_tensors_close(&st);
 
     float *weights = calloc(m->params.floats, sizeof *weights);
     for (size_t i = 0; i < m->params.floats; i++)
@@ -456,6 +530,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_folder), cmocka_unit_test(flops_of_known_models), cmocka_unit_test(other_names_load),
+        cmocka_unit_test(exact_names_win), cmocka_unit_test(torch_files_load),
         cmocka_unit_test(other_types_load), cmocka_unit_test(pretraining_checkpoint), cmocka_unit_test(labels_and_heads),
         cmocka_unit_test(damaged_checkpoints), cmocka_unit_test(missing_files), cmocka_unit_test(save_and_reload),
         cmocka_unit_test(other_frames), cmocka_unit_test(plan_is_checked_against_memory), cmocka_unit_test(no_memory),

@@ -18,7 +18,7 @@ static const golden_case cases[] = {
 
 typedef struct bench {
     const golden_case *c;
-    reel_st golden;
+    reel_tensors golden;
     char *dir;
     reel_context *ctx;
     reel_model *model;
@@ -32,7 +32,7 @@ typedef struct bench {
 /* The golden config, with hidden_dropout_prob 0.0 changed where `dropout` is given. */
 static void write_config(bench *b, const char *dropout)
 {
-    char *text = strdup(reel_st_metadata(&b->golden, "config")), *at = strstr(text, "\"hidden_dropout_prob\": 0.0");
+    char *text = strdup(reel_tensors_metadata(&b->golden, "config")), *at = strstr(text, "\"hidden_dropout_prob\": 0.0");
     assert_non_null(at);
     if (dropout != NULL)
         memcpy(at + strlen("\"hidden_dropout_prob\": "), dropout, 3);
@@ -69,7 +69,7 @@ static void bench_close(bench *b)
     reel_backend_close(&b->be);
     reel_model_close(&b->model);
     reel_context_close(&b->ctx);
-    reel_st_close(&b->golden);
+    reel_tensors_close(&b->golden);
     test_remove_folder(b->dir);
     free(b->pixels);
     free(b->target);
@@ -105,7 +105,7 @@ static double train(bench *b, size_t micro, float *logits)
     return sum;
 }
 
-static void check_scalar(const char *what, double got, const reel_st *st, const char *name, size_t at, double bound)
+static void check_scalar(const char *what, double got, const reel_tensors *st, const char *name, size_t at, double bound)
 {
     const float *want = bed_golden(st, name, NULL);
     float g = (float)got;

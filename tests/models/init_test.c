@@ -8,7 +8,7 @@
 /* torch's vectorised log, sin and cos may differ in the last bit from libm's; weights are about 0.02. */
 static const double BOUND = 1e-7;
 
-static void check(const reel_model *m, const reel_st *golden, const char *prefix, const char *only)
+static void check(const reel_model *m, const reel_tensors *golden, const char *prefix, const char *only)
 {
     char name[200];
     size_t seen = 0;
@@ -36,13 +36,13 @@ static void from_config_and_head_alone(void **state)
     static const char *const files[] = {"init_videomae", "init_videomae_tiny"};
     char *names[7] = {"a", "b", "c", "d", "e", "f", "g"};
     for (size_t f = 0; f < 2; f++) {
-        reel_st golden;
+        reel_tensors golden;
         reel_context *ctx;
         reel_model *m;
         char *dir = test_folder(), path[600];
         reel_load_report report = {0};
         bed_golden_open(files[f], &golden);
-        bed_write_model(dir, reel_st_metadata(&golden, "config"));
+        bed_write_model(dir, reel_tensors_metadata(&golden, "config"));
         snprintf(path, sizeof path, "%s/config.json", dir);
         BED_OK(reel_context_open(&ctx, bed_err));
         reel_load_options options = {.seed = 42};
@@ -60,7 +60,7 @@ static void from_config_and_head_alone(void **state)
         reel_load_report_free(&report);
         reel_model_close(&m);
         reel_context_close(&ctx);
-        reel_st_close(&golden);
+        reel_tensors_close(&golden);
         test_remove_folder(dir);
     }
 }

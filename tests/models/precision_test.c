@@ -334,16 +334,16 @@ static void shift_file(const char *path)
 /* Writes b's weights into its folder again, in the types[i % n_types] of tensor i. */
 static void rewrite(bench *b, const reel_dtype *types, size_t n_types, layout how)
 {
-    reel_st st;
+    reel_tensors st;
     char index[20000], *to = index;
     size_t n[2] = {0, 0};
     const char *names[2] = {how == SHARDED ? "model-00001-of-00002.safetensors" : "model.safetensors", "model-00002-of-00002.safetensors"};
-    BED_OK(reel_st_open_folder(b->dir, &st, bed_err));
+    BED_OK(reel_weights_open(b->dir, &st, bed_err));
     reel_st_entry *entry[2] = {calloc(st.n, sizeof(reel_st_entry)), calloc(st.n, sizeof(reel_st_entry))};
     void **data = calloc(st.n, sizeof *data);
     to += sprintf(to, "{\"metadata\": {\"total_size\": 1}, \"weight_map\": {");
     for (size_t i = 0; i < st.n; i++) {
-        const reel_st_tensor *t = &st.tensor[i];
+        const reel_tensor *t = &st.tensor[i];
         const size_t count = (size_t)t->bytes / 4, shard = how == SHARDED ? i % 2 : 0;
         const reel_dtype type = types[i % n_types];
         float *x = malloc(t->bytes);
@@ -370,7 +370,7 @@ static void rewrite(bench *b, const reel_dtype *types, size_t n_types, layout ho
     free(data);
     free(entry[0]);
     free(entry[1]);
-    reel_st_close(&st);
+    reel_tensors_close(&st);
 }
 
 static void check_mapped(const bed_table *t, const reel_dtype *types, size_t n_types, layout how)

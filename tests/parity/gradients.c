@@ -37,7 +37,7 @@ int main(int argc, char **argv)
     reel_context *ctx = NULL;
     reel_model *model = NULL;
     reel_run *run = NULL;
-    reel_st in = {0};
+    reel_tensors in = {0};
     float *block = NULL, *pixels = NULL, *logits = NULL;
     int64_t *labels = NULL;
     double value;
@@ -47,7 +47,7 @@ int main(int argc, char **argv)
     REEL_TRY(reel_context_open(&ctx, &err));
     REEL_TRY(reel_model_load(ctx, argv[1], NULL, &model, NULL, &err));
     REEL_TRY(reel_st_open(argv[2], &in, &err));
-    const reel_st_tensor *px = reel_st_find(&in, "pixel_values"), *lb = reel_st_find(&in, "labels");
+    const reel_tensor *px = reel_tensors_find(&in, "pixel_values"), *lb = reel_tensors_find(&in, "labels");
     if (px == NULL || lb == NULL) {
         status = reel_fail(&err, REEL_ERR_NOT_FOUND, "%s: pixel_values and labels are wanted", argv[2]);
         goto done;
@@ -79,7 +79,7 @@ done:
         fprintf(stderr, "%s\n", err.message);
     reel_run_close(&run);
     reel_model_close(&model);
-    reel_st_close(&in);
+    reel_tensors_close(&in);
     reel_context_close(&ctx);
     reel_free(block);
     reel_free(logits);

@@ -247,7 +247,7 @@ static void an_unreadable_video_is_told_once(void **state)
     tiny_log log;
     reel_train_result *result;
     heard h = {0};
-    reel_st st;
+    reel_tensors st;
     int64_t updates;
     tiny_videos(in("holes"), "train", 2, 8);
     tiny_write(in("holes/train/run/v0.avi"), "no video, \"really\"\n");
@@ -271,9 +271,9 @@ static void an_unreadable_video_is_told_once(void **state)
     assert_int_equal(strlen(csv), strlen("video,reason\n") + strlen(strstr(csv, "\n") + 1));
     free(csv);
     tiny_ok(reel_st_open(in("skip/checkpoint-12/optimizer.safetensors"), &st, &err), &err);
-    memcpy(&updates, reel_st_find(&st, "step")->data, sizeof updates);
+    memcpy(&updates, reel_tensors_find(&st, "step")->data, sizeof updates);
     assert_int_equal(updates, 10);
-    reel_st_close(&st);
+    reel_tensors_close(&st);
 }
 
 /* --- stopping, and numbers that are none --- */
@@ -326,13 +326,13 @@ static void a_loss_that_is_no_number_stops_the_run(void **state)
 {
     (void)state;
     reel_error err;
-    reel_st st;
+    reel_tensors st;
     tiny_packed(in("nan.safetensors"), 10);
     tiny_ok(reel_st_open(in("nan.safetensors"), &st, &err), &err);
-    const uint8_t *data = reel_st_find(&st, "pixel_values")->data;
+    const uint8_t *data = reel_tensors_find(&st, "pixel_values")->data;
     FILE *f = fopen(in("nan.safetensors"), "r+b");
     fseek(f, (long)(data - st.map[0].data) + 6L * TINY_T * 3 * TINY_SIZE * TINY_SIZE * 4, SEEK_SET);
-    reel_st_close(&st);
+    reel_tensors_close(&st);
     float bad = NAN;
     fwrite(&bad, sizeof bad, 1, f);
     fclose(f);

@@ -89,12 +89,12 @@ static void check_state(const reel_json *got, const reel_json *want)
 
 static void check_weights(const char *path, const reel_json *want)
 {
-    reel_st st;
+    reel_tensors st;
     reel_error err;
     tiny_ok(reel_st_open(path, &st, &err), &err);
     assert_int_equal(st.n, reel_json_size(want));
     for (void *it = reel_json_first(want); it != NULL; it = reel_json_next(want, it)) {
-        const reel_st_tensor *t = reel_st_find(&st, reel_json_key(it));
+        const reel_tensor *t = reel_tensors_find(&st, reel_json_key(it));
         const reel_json *w = reel_json_value(it), *first = part(w, "first");
         if (t == NULL)
             fail_msg("%s is not in %s", reel_json_key(it), path);
@@ -114,7 +114,7 @@ static void check_weights(const char *path, const reel_json *want)
             fail_msg("%s: sum %.9g, squares %.9g; Trainer has %.9g, %.9g", reel_json_key(it), sum, squares,
                      reel_json_number(part(w, "sum")), reel_json_number(part(w, "squares")));
     }
-    reel_st_close(&st);
+    reel_tensors_close(&st);
 }
 
 /* The options that Trainer had, under the names that reel has for them. */
