@@ -122,14 +122,14 @@ reel_json *reel_json_new_string(const char *value) { return rj(json_string(value
 reel_json *reel_json_new_int(int64_t value) { return rj(json_integer(value)); }
 reel_json *reel_json_new_bool(bool value) { return rj(json_boolean(value)); }
 
-/* jansson has no NaN or infinity; a reserved string stands for each and the writer below knows it. */
-static const char *const not_finite[] = {"\x7fNaN", "\x7fInfinity", "\x7f-Infinity"};
+/* jansson has no NaN or infinity; a string that no text can hold (it is not UTF-8) stands for each, and the writer below knows it. */
+static const char *const not_finite[] = {"\xff" "NaN", "\xff" "Infinity", "\xff" "-Infinity"};
 
 reel_json *reel_json_new_double(double value)
 {
     if (isfinite(value))
         return rj(json_real(value));
-    return rj(json_string(not_finite[isnan(value) ? 0 : value > 0 ? 1 : 2]));
+    return rj(json_string_nocheck(not_finite[isnan(value) ? 0 : value > 0 ? 1 : 2]));
 }
 
 bool reel_json_is_object(const reel_json *j) { return json_is_object(jt(j)); }
