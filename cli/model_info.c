@@ -52,6 +52,7 @@ static void info_json(const reel_checkpoint_info *k)
     for (int i = 0; i < 3; i++)
         cli_json_double(&j, NULL, k->image_std[i]);
     cli_json_close(&j, ']');
+    cli_json_string(&j, "weights", k->weights);
     cli_json_int(&j, "file_bytes", k->file_bytes);
     cli_json_open(&j, "tensors", '[');
     for (size_t i = 0; i < k->tensors; i++)
@@ -141,7 +142,7 @@ static void info_lines(cli *c, const reel_checkpoint_info *k)
     label_line(c, k);
     printf("pixels   mean %g %g %g, std %g %g %g%s\n", k->image_mean[0], k->image_mean[1], k->image_mean[2], k->image_std[0],
            k->image_std[1], k->image_std[2], k->processor == NULL ? " (no processor file: defaults)" : "");
-    printf("weights  %zu tensors, %s\n", k->tensors, bytes);
+    printf("weights  %s: %zu tensors, %s\n", k->weights, k->tensors, bytes);
     unused_line(k);
     for (size_t i = 0; i < k->missing && i < 8; i++)
         printf("%s%s%s", i == 0 ? "missing  " : ", ", cli_show(shown, k->missing_name[i]), i + 1 == k->missing ? "\n" : i == 7 ? ", ...\n" : "");

@@ -16,8 +16,9 @@ extern "C" {
 typedef struct reel_model reel_model;  /**< config, labels, weights, processor: not changed by inference, so threads may share it */
 typedef struct reel_run reel_run;      /**< one caller's memory and primitives for a model; not shared between threads */
 
-/** Opens a checkpoint folder as transformers saves it: config.json, and model.safetensors (or its shards). Weights are
- * float32 in memory whatever the file holds. *out is NULL on failure.
+/** Opens a checkpoint folder as transformers saves it: config.json, and the first of model.safetensors, its shards,
+ * pytorch_model.bin (of torch 1.6 or later; nothing in it is executed) and its shards. Float32, float16, bfloat16 and float64
+ * numbers are read; names of older versions and of wrapped models are understood. *out is NULL on failure.
  * REEL_ERR_NOT_FOUND: no such folder, config or weights, or a tensor of the model is missing; REEL_ERR_FORMAT: damaged;
  * REEL_ERR_MISMATCH: a tensor has another shape than config.json wants; REEL_ERR_NUMERIC: a weight is not finite;
  * REEL_ERR_UNSUPPORTED: another architecture. */
@@ -113,6 +114,7 @@ typedef struct reel_checkpoint_info {
     const char *processor;          /**< the processor's file as JSON text, or NULL */
     double image_mean[3], image_std[3];
     int64_t file_bytes;
+    const char *weights;            /**< name of the file of the weights, or of the index of its shards */
 } reel_checkpoint_info;
 
 /** `reel model info`: reads a folder and checks every header and tensor; a pre-training checkpoint is fine. */
@@ -123,8 +125,9 @@ REEL_API void reel_checkpoint_info_close(reel_checkpoint_info **info);
 /** `reel model new`: a randomly initialised model folder, as transformers draws it for the same seed. */
 REEL_API reel_status reel_model_new(reel_context *ctx, const reel_args *args, reel_error *err);
 
-/** `reel model convert`: all tensors of a checkpoint as float32, bfloat16 or float16 (to nearest, ties to even) in one file of
- * a new folder, with config, labels and processor; a pre-training checkpoint is fine. The folder is whole or not there.
+/** `reel model convert`: all tensors of a checkpoint, in whatever form it is stored, as float32, bfloat16 or float16 (to nearest,
+ * ties to even) in one safetensors file of a new folder, with config, labels and processor, under the names that transformers
+ * saves; a pre-training checkpoint is fine. The folder is whole or not there.
  * REEL_ERR_NUMERIC names the tensor with a number that is not finite, or too large for the type. */
 REEL_API reel_status reel_model_convert(reel_context *ctx, const reel_args *args, reel_error *err);
 

@@ -136,6 +136,7 @@ static void fill_checkpoint(holder *h)
     h->info.label = h->label;
     h->info.processor = h->processor;
     h->info.file_bytes = (int64_t)h->st.file_bytes;
+    h->info.weights = reel_path_base(h->st.path);
 }
 
 static reel_status open_checkpoint(reel_context *ctx, const char *dir, reel_checkpoint_info **out, reel_error *err)

@@ -9,7 +9,7 @@ fi
 
 # A file of safetensors in and out, and rounding by exact fractions: nothing of reel's.
 cat >"$T/judge.py" <<'END'
-import json, os, random, struct, sys
+import json, os, random, struct, sys, zipfile
 from fractions import Fraction
 
 def read(path):
@@ -88,8 +88,41 @@ def shards(path):
     json.dump({"metadata": {}, "weight_map": where}, open(os.path.join(path, "model.safetensors.index.json"), "w"))
     os.remove(os.path.join(path, "model.safetensors"))
 
+# pytorch_model.bin as torch.save writes it: stored records, and a pickle of views of them.
+CLASS = {"F32": "FloatStorage", "F64": "DoubleStorage", "F16": "HalfStorage", "BF16": "BFloat16Storage", "I64": "LongStorage"}
+WIDTH = {"F32": 4, "F64": 8, "F16": 2, "BF16": 2, "I64": 8}
+
+def put_bin(path, tensors):
+    text = lambda s: b"X" + struct.pack("<I", len(s.encode())) + s.encode()
+    number = lambda n: b"J" + struct.pack("<i", n)
+    tuple_ = lambda items: b"(" + b"".join(items) + b"t"
+    records, state = {}, b"\x80\x02}("
+    for k, (dtype, shape, raw) in tensors.items():
+        strides = [1]
+        for d in reversed(shape[1:]):
+            strides.insert(0, strides[0] * d)
+        key, numel = str(len(records)), len(raw) // WIDTH[dtype]
+        records[key] = raw
+        storage = tuple_([text("storage"), b"ctorch\n" + CLASS[dtype].encode() + b"\n", text(key), text("cpu"), number(numel)]) + b"Q"
+        state += text(k) + b"ctorch._utils\n_rebuild_tensor_v2\n" + tuple_(
+            [storage, number(0), tuple_(map(number, shape)), tuple_(map(number, strides[:len(shape)])), b"\x89", b"}"]) + b"R"
+    with zipfile.ZipFile(path, "w") as z:
+        z.writestr("any name/data.pkl", state + b"u.")
+        for key, raw in records.items():
+            z.writestr("any name/data/" + key, raw)
+
+def bins(path, many):
+    t = read(os.path.join(path, "model.safetensors"))
+    where = {k: "pytorch_model-0000%d-of-00002.bin" % (1 + i % 2) if many else "pytorch_model.bin" for i, k in enumerate(sorted(t))}
+    for f in set(where.values()):
+        put_bin(os.path.join(path, f), {k: t[k] for k in t if where[k] == f})
+    if many:
+        json.dump({"weight_map": where}, open(os.path.join(path, "pytorch_model.bin.index.json"), "w"))
+    write(os.path.join(path, "source"), t)
+    os.remove(os.path.join(path, "model.safetensors"))
+
 def compare(a, b, to):
-    x, y = folder(a), folder(b)
+    x, y = read(os.path.join(a, "source")) if os.path.exists(os.path.join(a, "source")) else folder(a), folder(b)
     return x.keys() == y.keys() and all(y[k][1] == x[k][1] and (y[k][0], y[k][2]) == converted(x[k][0], x[k][2], to) for k in x)
 
 def large(path, value):
@@ -104,6 +137,8 @@ if sys.argv[1] == "large":
     large(sys.argv[2], float(sys.argv[3]))
 elif sys.argv[1] == "hard":
     hard(sys.argv[2])
+elif sys.argv[1] == "bins":
+    bins(sys.argv[2], sys.argv[3] == "many")
 else:
     shards(sys.argv[2])
 END
@@ -120,8 +155,12 @@ judge hard "$T/hard/model.safetensors"
 cp -r "$T/hard" "$T/shards"
 judge shards "$T/shards"
 sed 's/"dtype": "float32"/"torch_dtype": "float32"/' "$T/shards/config.json" >"$T/c" && mv "$T/c" "$T/shards/config.json"
+cp -r "$T/hard" "$T/bin"
+judge bins "$T/bin" one
+cp -r "$T/hard" "$T/bins"
+judge bins "$T/bins" many
 mkdir "$T/out.d"
-for from in model hard shards; do
+for from in model hard shards bin bins; do
     for d in "float32 F32 float32" "bf16 BF16 bfloat16" "fp16 F16 float16"; do
         set -- $d
         to=$T/out.d/$from-$1
@@ -135,6 +174,8 @@ for from in model hard shards; do
         check "$from to $1: reel reads it" worked
     done
 done
+run model info "$T/bin"
+check "model info names the file of the weights" printed '^weights  pytorch_model.bin: '
 check "the judge tells types apart" [ "$(judge compare "$T/model" "$T/out.d/model-bf16" F16; echo $?)" -eq 1 ]
 run model convert "$T/out.d/model-bf16" --dtype fp32 -o "$T/back"
 check "back to float32 works" worked
