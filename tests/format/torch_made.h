@@ -187,7 +187,7 @@ static inline const char *pk_class(reel_dtype t)
 /* A file of torch.save with these tensors, a storage each. */
 static inline void torch_make(reel_text *z, const reel_st_entry *entry, size_t n)
 {
-    static char names[64][24];
+    static char names[64][32];
     zip_part part[64];
     pk_tensor tensor[60];
     reel_text pickle = {0};

@@ -206,6 +206,22 @@ static void every_field_of_a_zip_is_checked(void **state)
     }
 }
 
+/* Without the zip64 record nothing else says where the directory is. */
+static void the_directory_ends_at_the_end(void **state)
+{
+    (void)state;
+    for (size_t at = 12; at <= 16; at += 4) {
+        reel_text z = {0};
+        make_with(&z, &weight, 1, NULL, 0, 0);
+        char *field = find(&z, "PK\x05\x06", 0) + at;
+        uint32_t was;
+        memcpy(&was, field, sizeof was);
+        put_number(field, was - 1, 4);
+        refused(z.s, z.len, "directory is not where");
+        reel_text_free(&z);
+    }
+}
+
 static void zip64_fields_are_checked(void **state)
 {
     (void)state;
@@ -490,6 +506,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_of_two_versions), cmocka_unit_test(a_training_file), cmocka_unit_test(other_forms_get_advice),
         cmocka_unit_test(zips_of_each_form), cmocka_unit_test(every_field_of_a_zip_is_checked),
+        cmocka_unit_test(the_directory_ends_at_the_end),
         cmocka_unit_test(zip64_fields_are_checked), cmocka_unit_test(names_and_records), cmocka_unit_test(views_that_do_not_fit),
         cmocka_unit_test(views_come_as_rows), cmocka_unit_test(sharing_has_a_limit), cmocka_unit_test(cut_and_changed),
         cmocka_unit_test(no_memory), cmocka_unit_test(which_file_of_a_folder), cmocka_unit_test(bad_indexes),
