@@ -1,15 +1,19 @@
 """Processors in all their stored forms: reel's pixels against those of the processor that transformers makes of the same folder, what is
 refused, and what reel writes, loaded by transformers again. REEL_PIXELS names the helper (pixels.c)."""
 import copy
+import glob
 import json
 import os
 import subprocess
 
 import numpy as np
 import torch
-from transformers import AutoImageProcessor, AutoVideoProcessor
+from transformers import (AutoImageProcessor, AutoVideoProcessor, TimesformerVideoProcessor, VideoMAEConfig, VideoMAEForVideoClassification,
+                          VideoMAEImageProcessor, VideoMAEVideoProcessor, VivitImageProcessor, VivitVideoProcessor, VJEPA2VideoProcessor,
+                          pipeline)
 
 import common as c
+from predict_parity import frames_of as frames_of_file
 
 PIXELS = os.environ.get("REEL_PIXELS", os.path.join(os.path.dirname(c.REEL), "..", "tests", "parity", "reel_pixels"))
 FRAMES = 2
@@ -51,6 +55,13 @@ def video_of(d, name):
     """A video processor's file with the values of an image processor's."""
     return {"video_processor_type": name, "do_convert_rgb": True, "do_sample_frames": False, "return_metadata": False,
             **without(d, "image_processor_type", "offset")}
+
+
+def as_saved(processor):
+    """The file that transformers itself writes."""
+    path = c.folder("processor as saved " + type(processor).__name__)
+    processor.save_pretrained(path)
+    return {file: c.read_json(os.path.join(path, file)) for file in os.listdir(path)}
 
 
 OLD = {"feature_extractor_type": "VideoMAEFeatureExtractor", "size": SIDE, "crop_size": SIDE, "do_center_crop": True, "do_normalize": True,
@@ -135,6 +146,10 @@ TAKEN = [
     ("V-JEPA 2, bicubic", "vjepa2", {VIDEO: vjepa2(resample=3)}),
     ("V-JEPA 2, no crop", "vjepa2", {VIDEO: vjepa2(do_center_crop=False, do_resize=False)}),
     ("VideoMAE's class in V-JEPA 2", "vjepa2", {IMAGE: videomae()}),
+    *[(f"as saved, {type(p).__name__}", model, as_saved(p)) for model, p in (
+        ("videomae", VideoMAEImageProcessor(size=SIDE, crop_size=SIDE)), ("videomae", VideoMAEVideoProcessor(size=SIDE, crop_size=SIDE)),
+        ("timesformer", TimesformerVideoProcessor(size=SIDE, crop_size=SIDE)), ("vivit", VivitImageProcessor(crop_size=SIDE)),
+        ("vivit", VivitVideoProcessor(crop_size=SIDE)), ("vjepa2", VJEPA2VideoProcessor(crop_size=SIDE)))],
 ]
 
 # (name, model type, files, word in the message): transformers refuses too, when the processor is made or when it is used
@@ -312,6 +327,51 @@ def check_refused(name, model, files, word, python_too=True):
              f"processor refused, {name}", f"{why.split('/')[-1]} (transformers {python})")
 
 
+COMMAND = [
+    ("bicubic, video file", {VIDEO: video_of(videomae(resample=3), "VideoMAEVideoProcessor"), IMAGE: videomae()}),
+    ("Lanczos, part", {PARTS: {"video_processor": video_of(videomae(resample=1), "VideoMAEVideoProcessor")}}),
+    ("another class", {IMAGE: vivit()}),
+]
+
+
+def check_command():
+    """reel predict with a few of them against transformers' pipeline, on one real video; fps, which the pipeline refuses; what a new
+    model has beside it."""
+    files = sorted(glob.glob(os.path.join(c.SHARED, "data", "clips", "*.avi")))
+    frames, why = frames_of_file(files[0]) if files else (None, f"no videos at {c.SHARED}/data")
+    if frames is None:
+        c.skip("reel predict with several processors", why)
+        return
+    video = files[0]
+    torch.manual_seed(3)
+    config = VideoMAEConfig(image_size=SIDE, patch_size=16, num_frames=4, hidden_size=48, num_hidden_layers=2, num_attention_heads=4,
+                            intermediate_size=96, initializer_range=0.2, num_labels=5)
+    picked = np.stack([frames[i * len(frames) // 4] for i in range(4)])
+    for name, content in COMMAND:
+        path = write("command " + name, "videomae", {})
+        VideoMAEForVideoClassification(config).save_pretrained(path)
+        for file, j in content.items():
+            with open(os.path.join(path, file), "w") as f:
+                json.dump(j, f)
+        want = {w["label"]: w["score"] for w in pipeline("video-classification", model=path)(picked, top_k=5)}
+        got = {g["label"]: g["score"] for g in json.loads(c.reel("predict", "--model", path, "--json", "--autorotate", "false", video))}
+        worst = max(abs(got[k] - want[k]) for k in want)
+        c.report(worst <= 1e-5, f"reel predict, {name}", f"scores differ by {worst:.1e}")
+    with open(os.path.join(path, IMAGE), "w") as f:
+        json.dump(vivit(fps=2), f)
+    try:
+        pipeline("video-classification", model=path)(picked)
+        python = "takes it"
+    except ValueError:
+        python = "refuses"
+    r = subprocess.run([c.REEL, "predict", "--model", path, video], capture_output=True, text=True)
+    c.report(python == "refuses" and r.returncode != 0 and "fps" in r.stderr, "reel predict, fps", r.stderr.strip().split("/")[-1])
+    new = os.path.join(c.WORK, "processor", "new")
+    c.reel("model", "new", "--from_config", c.folder(os.path.join("processor", "command " + COMMAND[0][0])), "-o", new)
+    c.report(os.path.exists(os.path.join(new, VIDEO)) and load(AutoVideoProcessor, new).resample == 3 and load(AutoImageProcessor, new).resample == 2,
+             "a new model has both processors")
+
+
 def main():
     if not os.path.exists(PIXELS):
         c.report(False, "processors", f"{PIXELS} is not there: build first")
@@ -324,6 +384,7 @@ def main():
         check_refused(*case)
     for case in REFUSED_BY_REEL:
         check_refused(*case, python_too=False)
+    check_command()
 
 
 if __name__ == "__main__":
