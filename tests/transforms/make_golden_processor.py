@@ -21,7 +21,7 @@ from transformers import AutoImageProcessor, AutoVideoProcessor
 assert torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
 transformers.utils.logging.set_verbosity_error()
 SIDE = 64
-SIZES = [(120, 161), (61, 47), (64, 64), (250, 33), (33, 250), (260, 100)]
+SIZES = [(120, 161), (61, 47), (64, 64), (250, 33), (33, 250), (260, 100), (2, 2)]
 
 BASE = {"size": {"shortest_edge": 72}, "crop_size": {"height": SIDE, "width": SIDE}}
 IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
@@ -43,13 +43,14 @@ CASES = [
     ("ViViT's image processor, other numbers", "vivit", True, {**VIVIT, **IMAGENET, "rescale_factor": 0.01}),
     ("V-JEPA 2", "vjepa2", False, {"crop_size": SIDE, "size": {"shortest_edge": 300}}),
     *[(f"torchvision, filter {n}", "videomae", False, {**BASE, **BYTES, "resample": n}) for n in (0, 1, 2, 3)],
-    ("torchvision, nearest, small", "videomae", False, {**BASE, **BYTES, "resample": 0, "size": {"height": 63, "width": 65}}),
+    ("torchvision, nearest, small", "videomae", False, {**BASE, **BYTES, "resample": 0, "size": {"height": 41, "width": 47}}),
     ("torchvision, nearest, large", "videomae", False, {**BASE, **BYTES, "resample": 0, "size": {"height": 141, "width": 159}}),
     *[(f"Pillow, filter {n}", "vivit", True, {**VIVIT_BYTES, "resample": n}) for n in range(6)],
     *[(f"Pillow, enlarged, filter {n}", "vivit", True, {**VIVIT_BYTES, "resample": n, "size": [301, 299]}) for n in range(6)],
     ("Pillow, padding", "vivit", True, {**VIVIT_BYTES, "size": [33, 41]}),
     ("torchvision, padding", "videomae", False, {**BASE, **BYTES, "size": [33, 41]}),
     ("short and long side", "videomae", False, {**BASE, **BYTES, "size": {"shortest_edge": 70, "longest_edge": 80}}),
+    ("long side, short side already there", "videomae", False, {**BASE, **BYTES, "size": {"shortest_edge": 40, "longest_edge": 252}}),
     ("largest sides", "videomae", False, {**BASE, **BYTES, "size": {"max_height": 90, "max_width": 70}}),
 ]
 

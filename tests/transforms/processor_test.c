@@ -323,7 +323,7 @@ static void test_saved(void **state)
         if (has(to, "preprocessor_config.json") != c[i].image || has(to, "video_preprocessor_config.json") != c[i].video ||
             has(to, "processor_config.json") != c[i].parts)
             fail_msg("%s of %s", c[i].file, c[i].type);
-        assert_true(q.shortest_edge == p.shortest_edge && q.crop_width == 16 && q.pillow == p.pillow && q.offset == p.offset);
+        assert_true(q.shortest_edge == p.shortest_edge && q.crop_width == 16 && q.pillow == p.pillow && q.offset == p.offset && q.of == p.of);
         assert_true(q.do_rescale == p.do_rescale && q.mean[0] == p.mean[0] && q.rescale_factor == p.rescale_factor);
         assert_true(reel_json_number(reel_json_get(q.json, "odd")) == 1);
         reel_processor_free(&p);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/cpu.h"
+#include "transforms/filter.h"
 #include "transforms/transform.h"
 #include "pattern.h"
 
@@ -297,6 +298,21 @@ static void test_back(void **state)
     }
 }
 
+/* Values of the filters; Hamming's constants are float32 numbers in Pillow. */
+static void test_filters(void **state)
+{
+    (void)state;
+    static const struct { reel_filter filter; double x, value; } at[] = {
+        {REEL_FILTER_HAMMING, 0.5, 0.34377469073887}, {REEL_FILTER_HAMMING, -0.25, 0.77901593064499}, {REEL_FILTER_HAMMING, 0, 1},
+        {REEL_FILTER_HAMMING, 1, 0}, {REEL_FILTER_BOX, 0.5, 1}, {REEL_FILTER_BOX, -0.5, 0}, {REEL_FILTER_BILINEAR, -0.75, 0.25},
+        {REEL_FILTER_BICUBIC, 0.5, 0.5625}, {REEL_FILTER_BICUBIC, -1.5, -0.0625}, {REEL_FILTER_BICUBIC, 2, 0}, {REEL_FILTER_LANCZOS, 0, 1},
+        {REEL_FILTER_LANCZOS, 1.5, -0.13509491152312}, {REEL_FILTER_LANCZOS, 3, 0}, {REEL_FILTER_NEAREST, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++)
+        if (fabs(reel_filter_at(at[i].filter, at[i].x) - at[i].value) > 1e-11)
+            fail_msg("%s at %g: %.14g", reel_filter_name(at[i].filter), at[i].x, reel_filter_at(at[i].filter, at[i].x));
+}
+
 /* An image processor beside the video processor: the guide's transforms take its mean and std, the processor's own does not. */
 static void test_beside(void **state)
 {
@@ -367,7 +383,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pattern), cmocka_unit_test(test_resize_bytes), cmocka_unit_test(test_fused),
         cmocka_unit_test(test_eval), cmocka_unit_test(test_train), cmocka_unit_test(test_sizes), cmocka_unit_test(test_value), cmocka_unit_test(test_padding),
-        cmocka_unit_test(test_views), cmocka_unit_test(test_subsample), cmocka_unit_test(test_back), cmocka_unit_test(test_beside), cmocka_unit_test(test_clip),
+        cmocka_unit_test(test_views), cmocka_unit_test(test_subsample), cmocka_unit_test(test_back), cmocka_unit_test(test_filters), cmocka_unit_test(test_beside), cmocka_unit_test(test_clip),
     };
     return cmocka_run_group_tests_name("transforms", tests, NULL, NULL);
 }
