@@ -5,7 +5,7 @@ static reel_status run(cli *c, reel_error *err)
 {
     const reel_status status = reel_model_new(c->ctx, c->args, err);
     if (status == REEL_OK)
-        cli_wrote(c, reel_args_get(c->args, "output"), "config.json, model.safetensors, preprocessor_config.json");
+        cli_wrote(c, reel_args_get(c->args, "output"), "config.json, model.safetensors, the processor's files");
     return status;
 }
 

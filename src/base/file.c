@@ -282,6 +282,16 @@ reel_status reel_file_write(const char *path, const void *data, size_t n, reel_e
     return status;
 }
 
+reel_status reel_file_write_text(const char *dir, const char *name, char *text_taken, reel_error *err)
+{
+    char *path = reel_path_join(dir, name);
+    reel_status status = path == NULL || text_taken == NULL ? reel_fail_nomem(err, dir)
+                                                            : reel_file_write(path, text_taken, strlen(text_taken), err);
+    reel_free(path);
+    reel_free(text_taken);
+    return status;
+}
+
 /* --- folders --- */
 
 reel_status reel_dir_make(const char *path, reel_error *err)

@@ -42,6 +42,8 @@ void reel_out_abort(reel_out *out);
 
 /* All at once. */
 reel_status reel_file_write(const char *path, const void *data, size_t n, reel_error *err);
+/* The same for a text (taken; NULL: no memory) as file `name` of a folder. */
+reel_status reel_file_write_text(const char *dir, const char *name, char *text_taken, reel_error *err);
 
 reel_status reel_dir_make(const char *path, reel_error *err);      /* with parents; existing is fine */
 reel_status reel_dir_remove(const char *path, reel_error *err);    /* a tree of our own making; links are not followed */

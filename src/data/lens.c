@@ -76,6 +76,10 @@ static void resize_processor(reel_processor *p, int was, int size)
         p->longest_edge = (int)((int64_t)p->longest_edge * size / was);
     if (p->height > 0)
         p->height = p->width = size;
+    if (p->max_height > 0) {
+        p->max_height = (int)((int64_t)p->max_height * size / was);
+        p->max_width = (int)((int64_t)p->max_width * size / was);
+    }
     p->crop_height = p->crop_width = size;
 }
 

@@ -93,7 +93,9 @@ static reel_status begin_file(const pack *p, reel_st_writer *w, size_t order[2],
     const reel_st_entry entry[2] = {
         { "pixel_values", REEL_F32, { 5, { (int64_t)p->plans, v->frames, 3, v->height, v->width } }, NULL },
         { "labels", REEL_I64, { 1, { (int64_t)p->plans } }, NULL } };
-    char *labels = labels_text(p->ds), *mean = three_text(v->processor.mean), *std = three_text(v->processor.std);
+    double levels[2][3];
+    reel_transform_levels(&v->transform, levels[0], levels[1]);
+    char *labels = labels_text(p->ds), *mean = three_text(levels[0]), *std = three_text(levels[1]);
     const char *const metadata[] = { "id2label", labels, "transform", p->args->transform, "sampler", p->args->sampler,
                                      "split", p->args->split, "image_mean", mean, "image_std", std };
     reel_status status = labels == NULL || mean == NULL || std == NULL ? reel_fail_nomem(err, p->args->output)

@@ -19,6 +19,7 @@ typedef struct preview {
     reel_dataset *ds;          /* NULL where a single video is shown */
     reel_item item;            /* that video */
     reel_lens view;
+    double mean[3], std[3];    /* of the clip's numbers (reel_transform_levels) */
     float *clip;
     int64_t *index;
     double *time;
@@ -62,8 +63,8 @@ static reel_status take_row(preview *p, const reel_item *item, reel_error *err)
     p->view.height = (int)t->shape.dim[3];
     p->view.width = (int)t->shape.dim[4];
     p->view.clip_floats = (size_t)floats;
-    read_three(&p->ds->packed, "image_mean", p->view.processor.mean);
-    read_three(&p->ds->packed, "image_std", p->view.processor.std);
+    read_three(&p->ds->packed, "image_mean", p->mean);
+    read_three(&p->ds->packed, "image_std", p->std);
     REEL_TRY(alloc_clip(p, err));
     memcpy(p->clip, t->data + (size_t)(item - p->ds->item) * p->view.clip_floats * 4, p->view.clip_floats * 4);
 done:
@@ -152,7 +153,7 @@ static reel_status write_output(preview *p, reel_error *err)
     uint8_t *rgb = reel_alloc_aligned(v->clip_floats, 1);
     if (rgb == NULL)
         return reel_fail_nomem(err, path);
-    reel_clip_to_rgb(&v->processor, p->clip, v->frames, v->height, v->width, rgb);
+    reel_clip_to_rgb(p->mean, p->std, p->clip, v->frames, v->height, v->width, rgb);
     reel_status status = reel_ends_with(path, ".gif")
         ? reel_gif_write(path, rgb, (size_t)v->frames, v->width, v->height, FRAME_CENTISECONDS, err)
         : write_sheet(p, rgb, path, err);
@@ -216,6 +217,9 @@ reel_status reel_preview(reel_context *ctx, const reel_args *args, reel_preview_
     REEL_TRY(find_item(p, &item, err));
     REEL_TRY(reel_output_check(a->output, item->path, a->model, err));
     REEL_TRY(reel_lens_open(ctx, &wish, &p->view, err));
+    if (strcmp(a->sampling, "pipeline") == 0)
+        REEL_TRY(reel_processor_check_pipeline(&p->view.processor, a->model, err));
+    reel_transform_levels(&p->view.transform, p->mean, p->std);
     REEL_TRY(take_clip(p, item, err));
     REEL_TRY(write_output(p, err));
     REEL_TRY(describe(p, item, err));

@@ -13,6 +13,8 @@ typedef struct reel_byte_scale { float d, dr, m, s, sr; } reel_byte_scale;
 /* YUV to RGB as libswscale's x86 code computes it: see kernels/pixel_c.c. */
 typedef struct reel_yuv_matrix { int y_offset, cy, crv, cbu, cgv, cgu; } reel_yuv_matrix;
 
+enum { REEL_WIDE_SHIFT = 22 };
+
 #define REEL_PIXEL_KERNELS(K) \
     /* One row of n pixels to packed RGB. Chroma of pixel x (from x0 on) is u[(x0 + x) / 2]; y starts at x0. */ \
     K(yuv_row, (uint8_t *rgb, const uint8_t *y, const uint8_t *u, const uint8_t *v, size_t x0, size_t n, \
@@ -23,6 +25,10 @@ typedef struct reel_yuv_matrix { int y_offset, cy, crv, cbu, cgv, cgu; } reel_yu
                       const int16_t *weight, size_t stride, int shift)) \
     /* the same down a column: n bytes of `taps` rows. */ \
     K(resize_col_u8, (uint8_t *out, const uint8_t *const *in, const int16_t *weight, size_t taps, size_t n, int shift)) \
+    /* both with Pillow's weights of 32 bits, of which REEL_WIDE_SHIFT lie behind the point. */ \
+    K(resize_row_wide, (uint8_t *out, const uint8_t *in, size_t out_n, const int32_t *lo, const int32_t *count, \
+                        const int32_t *weight, size_t stride)) \
+    K(resize_col_wide, (uint8_t *out, const uint8_t *const *in, const int32_t *weight, size_t taps, size_t n)) \
     /* n packed RGB pixels to three float planes through a table of 256 values a channel. */ \
     K(planes_from_rgb, (float *r, float *g, float *b, const uint8_t *rgb, size_t n, const float table[3][256])) \
     /* the same by calculation. */ \

@@ -52,6 +52,40 @@ void reel_resize_col_u8_c(uint8_t *out, const uint8_t *const *in, const int16_t 
     }
 }
 
+void reel_resize_row_wide_c(uint8_t *out, const uint8_t *in, size_t out_n, const int32_t *lo, const int32_t *count,
+                            const int32_t *weight, size_t stride)
+{
+    for (size_t i = 0; i < out_n; i++) {
+        const uint8_t *p = in + 3 * (size_t)lo[i];
+        const int32_t *w = weight + i * stride;
+        int32_t r = 1 << (REEL_WIDE_SHIFT - 1), g = r, b = r;
+        for (int32_t k = 0; k < count[i]; k++) {
+            r += w[k] * p[3 * k];
+            g += w[k] * p[3 * k + 1];
+            b += w[k] * p[3 * k + 2];
+        }
+        out[3 * i] = clamp8(r >> REEL_WIDE_SHIFT);
+        out[3 * i + 1] = clamp8(g >> REEL_WIDE_SHIFT);
+        out[3 * i + 2] = clamp8(b >> REEL_WIDE_SHIFT);
+    }
+}
+
+void reel_resize_col_wide_c(uint8_t *out, const uint8_t *const *in, const int32_t *weight, size_t taps, size_t n)
+{
+    enum { BLOCK = 256 };  /* sums that stay in the first cache */
+    int32_t sum[BLOCK];
+    for (size_t from = 0; from < n; from += BLOCK) {
+        size_t here = n - from < BLOCK ? n - from : BLOCK;
+        for (size_t i = 0; i < here; i++)
+            sum[i] = 1 << (REEL_WIDE_SHIFT - 1);
+        for (size_t k = 0; k < taps; k++)
+            for (size_t i = 0; i < here; i++)
+                sum[i] += weight[k] * in[k][from + i];
+        for (size_t i = 0; i < here; i++)
+            out[from + i] = clamp8(sum[i] >> REEL_WIDE_SHIFT);
+    }
+}
+
 void reel_planes_from_rgb_c(float *r, float *g, float *b, const uint8_t *rgb, size_t n, const float table[3][256])
 {
     for (size_t i = 0; i < n; i++) {

@@ -117,8 +117,8 @@ static reel_status read_rest(holder *h, const char *dir, reel_error *err)
     if (status != REEL_OK)
         return status;
     h->label = reel_calloc((size_t)m->config.labels, sizeof *h->label);
-    h->processor = m->processor.from_file ? reel_processor_text(&m->processor) : NULL;
-    if (h->label == NULL || (m->processor.from_file && h->processor == NULL))
+    h->processor = m->processor.place != REEL_PROCESSOR_NOWHERE ? reel_processor_text(&m->processor) : NULL;
+    if (h->label == NULL || (m->processor.place != REEL_PROCESSOR_NOWHERE && h->processor == NULL))
         return reel_fail_nomem(err, dir);
     for (int i = 0; i < m->config.labels; i++)
         h->label[i] = m->config.label[i];

@@ -61,7 +61,7 @@ reel_status reel_model_load(reel_context *ctx, const char *dir, const reel_load_
 /* From a config.json (file) with random weights, drawn as transformers draws them from that seed. */
 reel_status reel_model_create(reel_context *ctx, const char *config_path, const reel_load_options *options, reel_model **out,
                               reel_error *err);
-/* Writes config.json, model.safetensors, preprocessor_config.json into an existing folder, each atomically.
+/* Writes config.json, model.safetensors and the processor's files into an existing folder, each atomically.
  * problem_type: set in the config if not NULL. weights: params.floats numbers to save instead of the model's, or NULL. */
 reel_status reel_model_save(const reel_model *model, const char *dir, const char *problem_type, const float *weights,
                             reel_error *err);

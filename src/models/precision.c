@@ -46,7 +46,7 @@ reel_precision reel_precision_usable(const reel_context *ctx, reel_precision wan
         p = REEL_PRECISION_FLOAT32;
     }
     if (p == REEL_PRECISION_BFLOAT16 && !bfloat16) {
-        reason = "bfloat16 is no faster than float32 here, so float32 is used, which is more exact";
+        reason = "bfloat16 is no faster on this processor, so float32 is used, which is more exact";
         p = REEL_PRECISION_FLOAT32;
     }
     if (why != NULL)

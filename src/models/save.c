@@ -1,19 +1,8 @@
 /* A model becomes a checkpoint folder that transformers loads. */
-#include <string.h>
-
+#include "base/file.h"
 #include "base/mem.h"
 #include "format/safetensors.h"
 #include "models/config.h"
-
-static reel_status save_text(const char *dir, const char *name, char *text_taken, reel_error *err)
-{
-    char *path = reel_path_join(dir, name);
-    reel_status status = path == NULL || text_taken == NULL ? reel_fail_nomem(err, dir)
-                                                            : reel_file_write(path, text_taken, strlen(text_taken), err);
-    reel_free(path);
-    reel_free(text_taken);
-    return status;
-}
 
 static reel_status save_weights(const reel_model *m, const char *dir, const float *weights, reel_error *err)
 {
@@ -37,8 +26,8 @@ reel_status reel_model_save(const reel_model *model, const char *dir, const char
                             reel_error *err)
 {
     reel_status status;
-    REEL_TRY(save_text(dir, "config.json", reel_config_text(&model->config, model->arch, problem_type), err));
-    REEL_TRY(save_text(dir, "preprocessor_config.json", reel_processor_text(&model->processor), err));
+    REEL_TRY(reel_file_write_text(dir, "config.json", reel_config_text(&model->config, model->arch, problem_type), err));
+    REEL_TRY(reel_processor_save(&model->processor, dir, err));
     status = save_weights(model, dir, weights != NULL ? weights : model->weights, err);
 done:
     return status;

@@ -19,7 +19,7 @@ reel_status reel_checkpoint_remove(const char *dir, int64_t step, reel_error *er
 
 /* Files that a run leaves in its folder beside checkpoints. */
 bool reel_result_is(const char *name);
-enum { REEL_RESULT_FILES = 8 };
+enum { REEL_RESULT_FILES = 10 };
 extern const char *const reel_result_file[REEL_RESULT_FILES];
 
 /* Is it a name that a killed run leaves behind? */

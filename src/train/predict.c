@@ -156,6 +156,8 @@ static reel_status predictor_open(predictor *p, const char *const *input, size_t
     REEL_TRY(reel_inputs_open(input, n, &p->inputs, err));
     REEL_TRY(items_make(p, err));
     p->guide = strcmp(p->o->sampling, "guide") == 0;
+    if (!p->guide)
+        REEL_TRY(reel_processor_check_pipeline(&p->model->processor, p->o->model, err));
     p->clip_floats = (size_t)c->frames * (size_t)c->channels * (size_t)c->height * (size_t)c->width;
     REEL_TRY(batch_choose(p, err));
     if (!p->guide && p->batch > p->items)

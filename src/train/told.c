@@ -88,7 +88,7 @@ void reel_told_model(reel_context *ctx, const reel_model *model, const char *sou
     reel_model_describe(model, text, sizeof text);
     reel_log(ctx, REEL_LOG_NOTE, "model", "%s: %s", source, text);
     report_told(ctx, report);
-    if (!model->processor.from_file)
+    if (model->processor.place == REEL_PROCESSOR_NOWHERE)
         reel_log(ctx, REEL_LOG_NOTE, "model",
                  "no processor file: mean and std are those of its class, and are written beside the model");
 }

@@ -1,8 +1,10 @@
 #include "transforms/axis.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "kernels/pixel.h"
 
 void reel_axis_free(reel_axis *a)
 {
@@ -14,20 +16,21 @@ void reel_axis_free(reel_axis *a)
     reel_free(a->weight);
     reel_free(a->weight_by_tap);
     reel_free(a->q);
+    reel_free(a->wide);
     *a = (reel_axis){0};
 }
 
-/* The bounds of output i in torch's antialiased kernels, in double (uint8) or in float with double between (float32). */
+/* The bounds of output i in the antialiased kernels, in double (uint8) or in float with double between (float32). */
 typedef struct bounds { int lo, hi; double centre, inverse; } bounds;
 
 static int at_least_0(double x) { return x > 0 ? (int)x : 0; }
 static int at_most(double x, int in) { return x < in ? (int)x : in; }
 
-static bounds bounds_bytes(int in, int out, int i)
+static bounds bounds_bytes(reel_filter filter, int in, int out, int i)
 {
-    double scale = (double)in / out, support = scale > 1 ? scale : 1;
+    double scale = (double)in / out, stretch = scale > 1 ? scale : 1, support = reel_filter_support(filter) * stretch;
     double centre = (i + 0.5) * scale;
-    return (bounds){at_least_0(centre - support + 0.5), at_most(centre + support + 0.5, in), centre, 1 / support};
+    return (bounds){at_least_0(centre - support + 0.5), at_most(centre + support + 0.5, in), centre, 1 / stretch};
 }
 
 static bounds bounds_area(int in, int out, int i)
@@ -37,19 +40,13 @@ static bounds bounds_area(int in, int out, int i)
     return (bounds){at_least_0((double)(centre - support) + 0.5), at_most((double)(centre + support) + 0.5, in), centre, inverse};
 }
 
-static double triangle(double x)
-{
-    x = x < 0 ? -x : x;
-    return x < 1 ? 1 - x : 0;
-}
-
 /* Weights of output i in double, summing to 1. */
-static void weights_bytes(double *w, const bounds *b)
+static void weights_bytes(reel_filter filter, double *w, const bounds *b)
 {
     double sum = 0;
     int n = b->hi - b->lo;
     for (int k = 0; k < n; k++) {
-        w[k] = triangle((k + b->lo - b->centre + 0.5) * b->inverse);
+        w[k] = reel_filter_at(filter, (k + b->lo - b->centre + 0.5) * b->inverse);
         sum += w[k];
     }
     for (int k = 0; k < n; k++)
@@ -79,10 +76,10 @@ static int shift_of(double largest)
     return shift;
 }
 
-static void weights_q(int16_t *q, const double *w, int n, int shift)
+/* To the nearest whole number, halves away from 0. */
+static int fixed(double w, int shift)
 {
-    for (int k = 0; k < n; k++)
-        q[k] = (int16_t)(0.5 + w[k] * (double)(1 << shift));
+    return (int)(w * (double)(1 << shift) + (w < 0 ? -0.5 : 0.5));
 }
 
 static bool room(reel_axis *a, reel_method method)
@@ -105,6 +102,9 @@ static bool room(reel_axis *a, reel_method method)
     case REEL_METHOD_BYTES:
         a->q = reel_calloc(cells, sizeof *a->q);
         return a->q != NULL;
+    case REEL_METHOD_WIDE:
+        a->wide = reel_calloc(cells, sizeof *a->wide);
+        return a->wide != NULL;
     }
     return false;
 }
@@ -136,28 +136,70 @@ static void fill_area(reel_axis *a, size_t place, int in, int out, int i)
         a->weight_by_tap[(size_t)k * a->n + place] = w[k];
 }
 
-static bool fill_bytes(reel_axis *a, int in, int out, int from, bool mirrored)
+static double largest_weight(reel_filter filter, int in, int out, double *w)
 {
-    double *w = reel_calloc(a->stride, sizeof *w), largest = 0;
-    if (w == NULL)
-        return false;
+    double largest = 0;
     for (int i = 0; i < out; i++) {
-        bounds b = bounds_bytes(in, out, i);
-        weights_bytes(w, &b);
+        bounds b = bounds_bytes(filter, in, out, i);
+        weights_bytes(filter, w, &b);
         for (int k = 0; k < b.hi - b.lo; k++)
             largest = w[k] > largest ? w[k] : largest;
     }
-    a->shift = shift_of(largest);
+    return largest;
+}
+
+static bool fill_bytes(reel_axis *a, const reel_resampling *how, int in, int out, int from, bool mirrored)
+{
+    bool wide = how->method == REEL_METHOD_WIDE;
+    double *w = reel_calloc(a->stride, sizeof *w);
+    if (w == NULL)
+        return false;
+    a->shift = wide ? REEL_WIDE_SHIFT : shift_of(largest_weight(how->filter, in, out, w));
     for (size_t j = 0; j < a->n; j++) {
         size_t place = mirrored ? a->n - 1 - j : j;
-        bounds b = bounds_bytes(in, out, from + (int)j);
-        weights_bytes(w, &b);
+        bounds b = bounds_bytes(how->filter, in, out, from + (int)j);
+        weights_bytes(how->filter, w, &b);
         a->lo[place] = b.lo;
         a->count[place] = b.hi - b.lo;
-        weights_q(a->q + place * a->stride, w, b.hi - b.lo, a->shift);
+        for (size_t k = 0; k < (size_t)(b.hi - b.lo); k++)
+            if (wide)
+                a->wide[place * a->stride + k] = fixed(w[k], a->shift);
+            else
+                a->q[place * a->stride + k] = (int16_t)fixed(w[k], a->shift);
     }
     reel_free(w);
     return true;
+}
+
+/* The input nearest to output i, as torch finds it ("nearest-exact"): in float32, in one way for small pictures and in another
+ * for others. They differ where the exact place is a whole number. */
+static int nearest_torch(int in, int out, int i, bool small)
+{
+    float scale = (float)in / (float)out;
+    if (small)
+        return (int)floorf((float)((i + 0.5) * (double)scale));
+    float x = fmaf(scale, (float)i + 0.5f, -0.5f);
+    return (int)floorf((float)((double)(x < 0 ? 0 : x) + 0.5));
+}
+
+/* One input an output, of weight 1. Pillow walks along the axis and adds up its steps in double. */
+static void fill_nearest(reel_axis *a, const reel_resampling *how, int in, int out, int from, bool mirrored)
+{
+    bool wide = how->method == REEL_METHOD_WIDE;
+    double step = (double)in / out, at = step * 0.5;
+    a->shift = wide ? REEL_WIDE_SHIFT : 14;
+    for (int i = 0; i < from + (int)a->n; i++, at += step) {
+        if (i < from)
+            continue;
+        size_t j = (size_t)(i - from), place = mirrored ? a->n - 1 - j : j;
+        int nearest = wide ? (int)at : nearest_torch(in, out, i, how->small);
+        a->lo[place] = nearest < in ? nearest : in - 1;
+        a->count[place] = 1;
+        if (wide)
+            a->wide[place * a->stride] = 1 << a->shift;
+        else
+            a->q[place * a->stride] = (int16_t)(1 << a->shift);
+    }
 }
 
 /* Counts indices from the first input that is used. */
@@ -178,24 +220,27 @@ static void rebase(reel_axis *a, bool lerp)
     }
 }
 
-bool reel_axis_make(reel_axis *a, reel_method method, int in, int out, int from, size_t n, bool mirrored)
+bool reel_axis_make(reel_axis *a, const reel_resampling *how, int in, int out, int from, size_t n, bool mirrored)
 {
     *a = (reel_axis){.n = n};
-    double scale = (double)in / out;
-    size_t taps = method == REEL_METHOD_LERP ? 2 : (size_t)(2 * (scale > 1 ? scale : 1)) + 3;
+    bool lerp = how->method == REEL_METHOD_LERP, bytes = how->method == REEL_METHOD_BYTES || how->method == REEL_METHOD_WIDE;
+    double scale = (double)in / out, support = bytes ? reel_filter_support(how->filter) : 1;
+    size_t taps = lerp ? 2 : (size_t)(2 * support * (scale > 1 ? scale : 1)) + 3;
     a->stride = (taps + 3) / 4 * 4;
-    bool ok = room(a, method);
-    if (ok && method == REEL_METHOD_BYTES)
-        ok = fill_bytes(a, in, out, from, mirrored);
-    for (size_t j = 0; ok && method != REEL_METHOD_BYTES && j < n; j++) {
+    bool ok = room(a, how->method);
+    if (ok && bytes && how->filter == REEL_FILTER_NEAREST)
+        fill_nearest(a, how, in, out, from, mirrored);
+    else if (ok && bytes)
+        ok = fill_bytes(a, how, in, out, from, mirrored);
+    for (size_t j = 0; ok && !bytes && j < n; j++) {
         size_t place = mirrored ? n - 1 - j : j;
-        if (method == REEL_METHOD_LERP)
+        if (lerp)
             fill_lerp(a, place, in, out, from + (int)j);
         else
             fill_area(a, place, in, out, from + (int)j);
     }
     if (ok)
-        rebase(a, method == REEL_METHOD_LERP);
+        rebase(a, lerp);
     else
         reel_axis_free(a);
     return ok;

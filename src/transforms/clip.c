@@ -2,57 +2,10 @@
  * as an output row needs, and combined down. */
 #include "transforms/clip.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/cpu.h"
 #include "base/mem.h"
-
-/* What a byte of each channel becomes, rounded as the Python it follows rounds. */
-static void fill_table(reel_clip *c)
-{
-    const reel_processor *p = c->t.processor;
-    bool guide = c->t.crops > 1 || c->t.kind != REEL_TRANSFORM_PROCESSOR;
-    for (int k = 0; k < 3; k++) {
-        float mean = (float)p->mean[k], std = (float)p->std[k];
-        float inverse = (float)(1.0 / p->rescale_factor), factor = (float)p->rescale_factor;
-        for (int i = 0; i < 256; i++) {
-            float v = (float)i;
-            if (guide)
-                v = (v / 255.0f - mean) / std;
-            else if (p->do_rescale && p->do_normalize)
-                v = (v - mean * inverse) / (std * inverse);  /* fused: the factor goes into mean and std */
-            else if (p->do_normalize)
-                v = (v - mean) / std;
-            else if (p->do_rescale)
-                v = v * factor;
-            c->table[k][i] = v;
-        }
-    }
-}
-
-/* The table as two divisions, which are quicker than 256 places to look at; only if every value comes out the same. */
-static void fill_scale(reel_clip *c)
-{
-    const reel_processor *p = c->t.processor;
-    bool guide = c->t.crops > 1 || c->t.kind != REEL_TRANSFORM_PROCESSOR;
-    for (int k = 0; k < 3; k++) {
-        float mean = (float)p->mean[k], std = (float)p->std[k], inverse = (float)(1.0 / p->rescale_factor);
-        bool fused = !guide && p->do_rescale && p->do_normalize, normal = guide || p->do_normalize;
-        reel_byte_scale *s = &c->scale[k];
-        s->d = guide ? 255.0f : !normal && p->do_rescale ? inverse : 1.0f;
-        s->m = fused ? mean * inverse : normal ? mean : 0.0f;
-        s->s = fused ? std * inverse : normal ? std : 1.0f;
-        s->dr = 1.0f / s->d;
-        s->sr = 1.0f / s->s;
-    }
-    uint8_t grey[3 * 256];
-    float v[3][256];
-    for (size_t i = 0; i < sizeof grey; i++)
-        grey[i] = (uint8_t)(i / 3);
-    c->kernels.planes_scaled(v[0], v[1], v[2], grey, 256, c->scale);
-    c->scaled = memcmp(v, c->table, sizeof v) == 0;
-}
 
 static void to_planes(const reel_clip *c, float *r, float *g, float *b, const uint8_t *rgb, size_t n)
 {
@@ -80,8 +33,8 @@ reel_status reel_clip_begin(const reel_transform *t, const reel_transform_draws 
         c->kernels = *t->kernels;
     else
         reel_pixel_kernels_select(&c->kernels, reel_cpu_flags());
-    fill_table(c);
-    fill_scale(c);
+    reel_byte_table_make(t, c->table);
+    c->scaled = reel_byte_scale_make(t, &c->kernels, (const float (*)[256])c->table, c->scale);
     *clip = c;
     return REEL_OK;
 }
@@ -93,11 +46,13 @@ static void drop_buffers(reel_clip *c)
     reel_free(c->ring_tag);
     reel_free((void *)c->taps);
     reel_free(c->bytes);
+    reel_free(c->combined);
     c->planes = NULL;
     c->ring = NULL;
     c->ring_tag = NULL;
     c->taps = NULL;
     c->bytes = NULL;
+    c->combined = NULL;
     reel_geometry_free(&c->plan);
 }
 
@@ -109,6 +64,11 @@ void reel_clip_end(reel_clip **clip)
     reel_free((*clip)->rgb);
     reel_free(*clip);
     *clip = NULL;
+}
+
+static bool is_bytes(const reel_geometry *p)
+{
+    return p->how.method == REEL_METHOD_BYTES || p->how.method == REEL_METHOD_WIDE;
 }
 
 /* Tables and scratch for frames of this size. */
@@ -126,21 +86,42 @@ static reel_status prepare(reel_clip *c, int width, int height, reel_error *err)
     size_t cols = 3 * (size_t)p->cols, source = 3 * (size_t)p->source.w;
     c->ring_rows = p->down.most;
     c->planes = reel_alloc_aligned(source, sizeof *c->planes);
-    c->ring = reel_alloc_aligned((size_t)c->ring_rows * cols, p->method == REEL_METHOD_BYTES ? 1 : sizeof(float));
+    c->ring = reel_alloc_aligned((size_t)c->ring_rows * cols, is_bytes(p) ? 1 : sizeof(float));
     c->ring_tag = reel_calloc((size_t)c->ring_rows, sizeof *c->ring_tag);
     c->taps = reel_calloc((size_t)c->ring_rows, sizeof *c->taps);
     c->bytes = reel_alloc_aligned(cols, 1);
-    if (c->planes == NULL || c->ring == NULL || c->ring_tag == NULL || c->taps == NULL || c->bytes == NULL) {
+    c->combined = reel_alloc_aligned(p->down_first ? source : 1, 1);
+    if (c->combined == NULL || c->planes == NULL || c->ring == NULL || c->ring_tag == NULL || c->taps == NULL || c->bytes == NULL) {
         drop_buffers(c);
         return reel_fail_nomem(err, "clip");
     }
     return REEL_OK;
 }
 
+static void across(const reel_clip *c, uint8_t *out, const uint8_t *in)
+{
+    const reel_axis *a = &c->plan.across;
+    if (c->plan.how.method == REEL_METHOD_WIDE)
+        c->kernels.resize_row_wide(out, in, a->n, a->lo, a->count, a->wide, a->stride);
+    else
+        c->kernels.resize_row_u8(out, in, a->n, a->lo, a->count, a->q, a->stride, a->shift);
+}
+
+/* Row y of the window from the rows that c->taps holds, `n` bytes of each. */
+static void down(const reel_clip *c, uint8_t *out, size_t y, size_t n)
+{
+    const reel_axis *d = &c->plan.down;
+    const uint8_t *const *taps = (const uint8_t *const *)c->taps;
+    if (c->plan.how.method == REEL_METHOD_WIDE)
+        c->kernels.resize_col_wide(out, taps, d->wide + y * d->stride, (size_t)d->count[y], n);
+    else
+        c->kernels.resize_col_u8(out, taps, d->q + y * d->stride, (size_t)d->count[y], n, d->shift);
+}
+
 static void *ring_row(const reel_clip *c, int row)
 {
     size_t at = (size_t)(row % c->ring_rows) * 3 * (size_t)c->plan.cols;
-    return c->plan.method == REEL_METHOD_BYTES ? (void *)((uint8_t *)c->ring + at) : (void *)((float *)c->ring + at);
+    return is_bytes(&c->plan) ? (void *)((uint8_t *)c->ring + at) : (void *)((float *)c->ring + at);
 }
 
 /* Source row `row` (counted in the source rectangle), resampled across. */
@@ -148,18 +129,26 @@ static void make_row(reel_clip *c, const uint8_t *rgb, int row)
 {
     const reel_geometry *p = &c->plan;
     const reel_axis *a = &p->across;
-    if (p->method == REEL_METHOD_BYTES) {
-        c->kernels.resize_row_u8(ring_row(c, row), rgb, a->n, a->lo, a->count, a->q, a->stride, a->shift);
+    if (is_bytes(p)) {
+        across(c, ring_row(c, row), rgb);
         return;
     }
     size_t w = (size_t)p->source.w, cols = (size_t)p->cols;
     float *in = c->planes, *out = ring_row(c, row);
     to_planes(c, in, in + w, in + 2 * w, rgb, w);
     for (size_t k = 0; k < 3; k++)
-        if (p->method == REEL_METHOD_LERP)
+        if (p->how.method == REEL_METHOD_LERP)
             c->kernels.lerp_row(out + k * cols, in + k * w, cols, a->lo, a->hi, a->l0, a->l1);
         else
             c->kernels.area_row(out + k * cols, in + k * w, cols, a->lo, a->count, a->weight_by_tap, cols);
+}
+
+/* Where row y of the window of frame k goes. */
+static void place_row(const reel_clip *c, int k, int y, float *plane[3])
+{
+    const reel_geometry *p = &c->plan;
+    for (size_t j = 0; j < 3; j++)
+        plane[j] = c->out + (((size_t)k * 3 + j) * (size_t)c->t.height + (size_t)(p->y0 + y)) * (size_t)c->t.width + (size_t)p->x0;
 }
 
 /* Output row y of the window from the rows in the ring. */
@@ -168,19 +157,17 @@ static void combine(reel_clip *c, int k, int y)
     const reel_geometry *p = &c->plan;
     const reel_axis *d = &p->down;
     size_t i = (size_t)y, cols = (size_t)p->cols, n = (size_t)d->count[i];
-    size_t height = (size_t)c->t.height, width = (size_t)c->t.width;
     float *plane[3];
-    for (size_t j = 0; j < 3; j++)
-        plane[j] = c->out + (((size_t)k * 3 + j) * height + (size_t)p->y0 + i) * width + (size_t)p->x0;
+    place_row(c, k, y, plane);
     for (size_t j = 0; j < n; j++)
         c->taps[j] = ring_row(c, d->lo[i] + (int)j);
-    if (p->method == REEL_METHOD_BYTES) {
-        c->kernels.resize_col_u8(c->bytes, (const uint8_t *const *)c->taps, d->q + i * d->stride, n, 3 * cols, d->shift);
+    if (is_bytes(p)) {
+        down(c, c->bytes, i, 3 * cols);
         to_planes(c, plane[0], plane[1], plane[2], c->bytes, cols);
         return;
     }
     for (size_t j = 0; j < 3; j++) {
-        if (p->method == REEL_METHOD_LERP)
+        if (p->how.method == REEL_METHOD_LERP)
             c->kernels.lerp_col(plane[j], c->taps[0], c->taps[n - 1], d->l0[i], d->l1[i], cols);
         else
             c->kernels.area_col(plane[j], (const float *const *)c->taps, d->weight + i * d->stride, n, cols);
@@ -201,11 +188,30 @@ static void pad(reel_clip *c, int k)
             c->out[((size_t)k * 3 + j) * plane + i] = c->table[j][0];
 }
 
+/* The columns first, then the rows: bytes only. */
+static void transform_down_first(reel_clip *c, const uint8_t *rgb, size_t stride, int k)
+{
+    const reel_geometry *p = &c->plan;
+    for (int y = 0; y < p->rows; y++) {
+        float *plane[3];
+        place_row(c, k, y, plane);
+        for (int j = 0; j < p->down.count[y]; j++)
+            c->taps[j] = rgb + (size_t)(p->down.lo[y] + j) * stride;
+        down(c, c->combined, (size_t)y, 3 * (size_t)p->source.w);
+        across(c, c->bytes, c->combined);
+        to_planes(c, plane[0], plane[1], plane[2], c->bytes, (size_t)p->cols);
+    }
+}
+
 /* `rgb`: the source rectangle. */
 static void transform(reel_clip *c, const uint8_t *rgb, size_t stride, int k)
 {
     const reel_axis *d = &c->plan.down;
     pad(c, k);
+    if (c->plan.down_first) {
+        transform_down_first(c, rgb, stride, k);
+        return;
+    }
     for (int i = 0; i < c->ring_rows; i++)
         c->ring_tag[i] = -1;
     for (int y = 0; y < c->plan.rows; y++) {
@@ -268,20 +274,6 @@ void reel_clip_repeat(reel_clip *c, int from, int to)
     size_t n = 3 * (size_t)c->t.height * (size_t)c->t.width;
     if (from != to && from >= 0 && to >= 0 && from < c->frames && to < c->frames)
         memcpy(c->out + (size_t)to * n, c->out + (size_t)from * n, n * sizeof(float));
-}
-
-void reel_clip_to_rgb(const reel_processor *p, const float *clip, int frames, int height, int width, uint8_t *rgb)
-{
-    size_t plane = (size_t)height * (size_t)width;
-    for (size_t t = 0; t < (size_t)frames; t++)
-        for (size_t c = 0; c < 3; c++) {
-            const float *in = clip + (t * 3 + c) * plane;
-            uint8_t *out = rgb + t * 3 * plane + c;
-            for (size_t i = 0; i < plane; i++) {
-                double v = (in[i] * p->std[c] + p->mean[c]) * 255 + 0.5;
-                out[3 * i] = !(v > 0) ? 0 : v > 255 ? 255 : (uint8_t)v;
-            }
-        }
 }
 
 /* torch.linspace in float32: the first half counts from 0, the second from the end. */

@@ -12,7 +12,8 @@ typedef struct reel_geometry {
     int left, top;             /* of the window in the resampled picture */
     int x0, y0, cols, rows;    /* of the window in the clip's picture */
     bool mirrored;
-    reel_method method;
+    reel_resampling how;
+    bool down_first;           /* the columns are resampled before the rows: WIDE only */
     reel_rect source;          /* pixels of the frame that are needed */
     reel_axis across, down;
 } reel_geometry;
@@ -35,7 +36,12 @@ struct reel_clip {
     int *ring_tag;             /* (ring_rows) which source row is in it; -1: none */
     const void **taps;         /* (ring_rows) */
     uint8_t *bytes;            /* (3 cols) */
+    uint8_t *combined;         /* (3 source.w) a row resampled down, where that comes first */
 };
+
+/* What becomes of a byte (table.c). The scale does the same by calculation; false: not with the same bits. */
+void reel_byte_table_make(const reel_transform *t, float table[3][256]);
+bool reel_byte_scale_make(const reel_transform *t, const reel_pixel_kernels *kernels, const float table[3][256], reel_byte_scale scale[3]);
 
 reel_status reel_geometry_make(const reel_transform *t, const reel_transform_draws *d, int width, int height, reel_geometry *plan,
                            reel_error *err);

@@ -29,35 +29,62 @@ static void short_side(reel_geometry *p, int size)
     p->mid_h = tall ? bounded((double)p->in_h / p->in_w * size) : size;
 }
 
-/* The processors' resize: int(size * long / short), an integer product. */
-static void processor_size(reel_geometry *p, const reel_processor *proc)
+static void set_short(reel_geometry *p, double small, double large)
 {
-    int h = p->in_h, w = p->in_w;
-    p->mid_w = w;
-    p->mid_h = h;
-    if (!proc->do_resize)
-        return;
-    if (proc->shortest_edge <= 0) {
-        p->mid_w = proc->width;
-        p->mid_h = proc->height;
-        return;
-    }
-    double least = h < w ? h : w, most = h < w ? w : h;
+    p->mid_w = bounded(p->in_w <= p->in_h ? small : large);
+    p->mid_h = bounded(p->in_w <= p->in_h ? large : small);
+}
+
+/* int(size * long / short), an integer product; not beyond longest_edge. */
+static void edges_size(reel_geometry *p, const reel_processor *proc)
+{
+    double least = p->in_h < p->in_w ? p->in_h : p->in_w, most = p->in_h < p->in_w ? p->in_w : p->in_h;
     double small = proc->shortest_edge, large = bounded((double)((int64_t)proc->shortest_edge * (int64_t)most) / least);
     if (proc->longest_edge > 0 && most / least * small > proc->longest_edge) {
         double raw = proc->longest_edge * least / most;
         small = round_even(raw);
-        large = bounded(raw * most / least);
+        large = small == least ? most : bounded(raw * most / least);
     }
-    p->mid_w = bounded(w <= h ? small : large);
-    p->mid_h = bounded(w <= h ? large : small);
+    set_short(p, small, large);
 }
 
-/* The processors' centre crop along one axis; a smaller picture is padded, the odd pixel behind. */
-static void centre(int mid, int want, int *from, int *at, int *n)
+/* As large as fits into max_height x max_width. */
+static void fitting_size(reel_geometry *p, const reel_processor *proc)
+{
+    double down = (double)proc->max_height / p->in_h, across = (double)proc->max_width / p->in_w, least = down < across ? down : across;
+    p->mid_w = bounded(p->in_w * least);
+    p->mid_h = bounded(p->in_h * least);
+}
+
+/* The processors' resize. */
+static void processor_size(reel_geometry *p, const reel_processor *proc)
+{
+    p->mid_w = p->in_w;
+    p->mid_h = p->in_h;
+    if (!proc->do_resize)
+        return;
+    if (proc->shortest_edge > 0) {
+        edges_size(p, proc);
+    } else if (proc->max_height > 0) {
+        fitting_size(p, proc);
+    } else {
+        p->mid_w = proc->width;
+        p->mid_h = proc->height;
+    }
+}
+
+/* Pillow (from version 13 on) takes the columns first where that is less work. */
+static bool is_down_first(const reel_geometry *p)
+{
+    int less_h = p->in_h - p->mid_h, less_w = p->in_w - p->mid_w;
+    return p->how.method == REEL_METHOD_WIDE && less_h > 0 && less_h > 2 * less_w;
+}
+
+/* The processors' centre crop along one axis; a smaller picture is padded, the odd pixel behind (torchvision) or before (NumPy). */
+static void centre(int mid, int want, bool numpy, int *from, int *at, int *n)
 {
     *from = mid > want ? (mid - want) / 2 : 0;
-    *at = mid < want ? (want - mid) / 2 : 0;
+    *at = mid < want ? (want - mid + numpy) / 2 : 0;
     *n = mid < want ? mid : want;
 }
 
@@ -74,7 +101,7 @@ static reel_status train_plan(const reel_transform *t, const reel_transform_draw
 {
     int least, most;
     default_sizes(t, &least, &most);
-    p->method = REEL_METHOD_LERP;
+    p->how.method = REEL_METHOD_LERP;
     short_side(p, least + (int)(d->size_u % (unsigned)(most - least + 1)));
     if (p->mid_w < t->width || p->mid_h < t->height)
         return reel_fail(err, REEL_ERR_ARG, "a picture of %dx%d becomes %dx%d, too small for a crop of %dx%d; raise min_size",
@@ -89,7 +116,7 @@ static reel_status train_plan(const reel_transform *t, const reel_transform_draw
 static reel_status view_plan(const reel_transform *t, reel_geometry *p, reel_error *err)
 {
     int side = t->height > t->width ? t->height : t->width;
-    p->method = REEL_METHOD_LERP;
+    p->how.method = REEL_METHOD_LERP;
     short_side(p, t->min_size > 0 ? t->min_size : side);
     if (p->mid_w < t->width || p->mid_h < t->height || t->crop < 0 || t->crop >= t->crops)
         return reel_fail(err, REEL_ERR_ARG, "crop %d of %d of %dx%d does not fit into a picture of %dx%d", t->crop, t->crops,
@@ -108,14 +135,18 @@ static reel_status view_plan(const reel_transform *t, reel_geometry *p, reel_err
 static reel_status processor_plan(const reel_transform *t, reel_geometry *p, reel_error *err)
 {
     const reel_processor *proc = t->processor;
-    p->method = REEL_METHOD_BYTES;
     processor_size(p, proc);
+    p->how = (reel_resampling){proc->pillow ? REEL_METHOD_WIDE : REEL_METHOD_BYTES, (reel_filter)proc->resample,
+                               p->mid_w + p->mid_h <= 128};
+    if (!proc->do_resize)
+        p->how.filter = REEL_FILTER_NEAREST;
+    p->down_first = is_down_first(p);
     if (!proc->do_center_crop && (p->mid_w != t->width || p->mid_h != t->height))
         return reel_fail(err, REEL_ERR_MISMATCH, "the processor makes a picture of %dx%d out of one of %dx%d and does not crop "
                          "(do_center_crop is false), but the model wants %dx%d", p->mid_w, p->mid_h, p->in_w, p->in_h, t->width,
                          t->height);
-    centre(p->mid_w, t->width, &p->left, &p->x0, &p->cols);
-    centre(p->mid_h, t->height, &p->top, &p->y0, &p->rows);
+    centre(p->mid_w, t->width, proc->pillow, &p->left, &p->x0, &p->cols);
+    centre(p->mid_h, t->height, proc->pillow, &p->top, &p->y0, &p->rows);
     return REEL_OK;
 }
 
@@ -129,7 +160,7 @@ reel_status reel_geometry_make(const reel_transform *t, const reel_transform_dra
     } else if (t->kind == REEL_TRANSFORM_TRAIN) {
         status = train_plan(t, d, p, err);
     } else if (t->kind == REEL_TRANSFORM_EVAL) {
-        p->method = REEL_METHOD_AREA;
+        p->how.method = REEL_METHOD_AREA;
         p->mid_w = t->width;
         p->mid_h = t->height;
     } else {
@@ -140,8 +171,8 @@ reel_status reel_geometry_make(const reel_transform *t, const reel_transform_dra
     if (p->mid_w < 1 || p->mid_h < 1 || p->mid_w > MOST_SIDE || p->mid_h > MOST_SIDE)
         return reel_fail(err, REEL_ERR_LIMIT, "a picture of %dx%d would be resized to %dx%d; 1 to %d pixels a side are possible",
                          width, height, p->mid_w, p->mid_h, MOST_SIDE);
-    if (!reel_axis_make(&p->across, p->method, width, p->mid_w, p->left, (size_t)p->cols, p->mirrored) ||
-        !reel_axis_make(&p->down, p->method, height, p->mid_h, p->top, (size_t)p->rows, false)) {
+    if (!reel_axis_make(&p->across, &p->how, width, p->mid_w, p->left, (size_t)p->cols, p->mirrored) ||
+        !reel_axis_make(&p->down, &p->how, height, p->mid_h, p->top, (size_t)p->rows, false)) {
         reel_geometry_free(p);
         return reel_fail_nomem(err, "transform");
     }

@@ -1,13 +1,24 @@
-/* preprocessor_config.json as transformers writes it. */
+/* A processor's files as transformers writes them. What the file had besides is kept. */
 #include <string.h>
 
 #include "base/mem.h"
 #include "transforms/processor.h"
 
-static bool set_pair(reel_json *object, const char *key, int height, int width)
+static const reel_processor_class *class_of(const reel_processor *p)
+{
+    return p->of != NULL ? p->of : reel_processor_class_of(NULL);
+}
+
+bool reel_processor_is_video(const reel_processor *p)
+{
+    return p->place == REEL_PROCESSOR_VIDEO_PART || p->place == REEL_PROCESSOR_VIDEO_FILE || class_of(p)->image == NULL ||
+           (p->place == REEL_PROCESSOR_IMAGE_FILE && p->image != NULL);
+}
+
+static bool set_two(reel_json *object, const char *key, const char *first, int a, const char *second, int b)
 {
     reel_json *pair = reel_json_object();
-    bool ok = pair != NULL && reel_json_set_int(pair, "height", height) && reel_json_set_int(pair, "width", width);
+    bool ok = pair != NULL && reel_json_set_int(pair, first, a) && (second == NULL || reel_json_set_int(pair, second, b));
     if (!ok) {
         reel_json_free(pair);
         return false;
@@ -17,17 +28,13 @@ static bool set_pair(reel_json *object, const char *key, int height, int width)
 
 static bool set_size(reel_json *object, const reel_processor *p)
 {
-    if (p->shortest_edge <= 0)
-        return set_pair(object, "size", p->height, p->width);
-    reel_json *size = reel_json_object();
-    bool ok = size != NULL && reel_json_set_int(size, "shortest_edge", p->shortest_edge);
-    if (ok && p->longest_edge > 0)
-        ok = reel_json_set_int(size, "longest_edge", p->longest_edge);
-    if (!ok) {
-        reel_json_free(size);
-        return false;
-    }
-    return reel_json_set(object, "size", size);
+    if (p->shortest_edge + p->max_height + p->height == 0)
+        return true;  /* null in the file, and without an effect */
+    if (p->shortest_edge > 0)
+        return set_two(object, "size", "shortest_edge", p->shortest_edge, p->longest_edge > 0 ? "longest_edge" : NULL, p->longest_edge);
+    if (p->max_height > 0)
+        return set_two(object, "size", "max_height", p->max_height, "max_width", p->max_width);
+    return set_two(object, "size", "height", p->height, "width", p->width);
 }
 
 static bool set_channels(reel_json *object, const char *key, const double value[3])
@@ -43,37 +50,101 @@ static bool set_channels(reel_json *object, const char *key, const double value[
     return reel_json_set(object, key, list);
 }
 
-/* Keys that the image processor's file does not have: older names, and those of the video processor. */
-static void remove_foreign(reel_json *object)
+static bool fill(reel_json *object, const reel_processor *p)
 {
-    static const char *const keys[] = {"feature_extractor_type", "processor_class", "video_processor_type", "return_metadata"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (reel_json_get(object, keys[i]) != NULL)
-            reel_json_remove(object, keys[i]);
+    bool ok = reel_json_set_bool(object, "do_resize", p->do_resize);
+    ok = ok && reel_json_set_bool(object, "do_center_crop", p->do_center_crop);
+    ok = ok && reel_json_set_bool(object, "do_rescale", p->do_rescale);
+    ok = ok && reel_json_set_bool(object, "do_normalize", p->do_normalize);
+    ok = ok && set_size(object, p);
+    if (p->crop_height > 0)
+        ok = ok && set_two(object, "crop_size", "height", p->crop_height, "width", p->crop_width);
+    if (p->do_resize || reel_json_get(object, "resample") == NULL)
+        ok = ok && reel_json_set_int(object, "resample", p->resample);
+    ok = ok && reel_json_set_double(object, "rescale_factor", p->rescale_factor);
+    return ok && set_channels(object, "image_mean", p->mean) && set_channels(object, "image_std", p->std);
+}
+
+static void remove_keys(reel_json *object, const char *const *key, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (reel_json_get(object, key[i]) != NULL)
+            reel_json_remove(object, key[i]);
+}
+
+static bool set_type(reel_json *object, const char *key, const char *name)
+{
+    return reel_json_string(reel_json_get(object, key)) != NULL || reel_json_set_string(object, key, name);
+}
+
+static char *dump(const reel_json *object)
+{
+    char *text = object != NULL ? reel_json_dump(object, 2, REEL_JSON_SORTED) : NULL;
+    char *line = text != NULL ? reel_format("%s\n", text) : NULL;
+    reel_free(text);
+    return line;
+}
+
+/* {"image_processor": object}; takes the object. */
+static reel_json *as_part(reel_json *object)
+{
+    reel_json *parts = reel_json_object();
+    if (parts == NULL || object == NULL) {
+        reel_json_free(parts);
+        reel_json_free(object);
+        return NULL;
+    }
+    if (!reel_json_set(parts, "image_processor", object)) {
+        reel_json_free(parts);
+        return NULL;
+    }
+    return parts;
+}
+
+static reel_json *copy_of(const reel_processor *p)
+{
+    return p->json != NULL ? reel_json_copy(p->json) : reel_json_object();
 }
 
 char *reel_processor_text(const reel_processor *p)
 {
-    char *text = NULL, *out = NULL;
-    reel_json *object = p->json != NULL ? reel_json_copy(p->json) : reel_json_object();
+    static const char *const old[] = {"feature_extractor_type", "processor_class"}, *const other[] = {"image_processor_type"};
+    const reel_processor_class *of = class_of(p);
+    bool video = reel_processor_is_video(p), ok;
+    reel_json *object = copy_of(p);
     if (object == NULL)
         return NULL;
-    remove_foreign(object);
-    const char *type = reel_json_string(reel_json_get(object, "image_processor_type"));
-    bool ok = type != NULL || reel_json_set_string(object, "image_processor_type", "VideoMAEImageProcessor");
-    ok = ok && reel_json_set_bool(object, "do_resize", p->do_resize);
-    ok = ok && reel_json_set_bool(object, "do_center_crop", p->do_center_crop);
-    ok = ok && reel_json_set_bool(object, "do_rescale", p->do_rescale);
-    ok = ok && reel_json_set_bool(object, "do_normalize", p->do_normalize);
-    ok = ok && set_size(object, p) && set_pair(object, "crop_size", p->crop_height, p->crop_width);
-    ok = ok && reel_json_set_int(object, "resample", p->resample);
-    ok = ok && reel_json_set_double(object, "rescale_factor", p->rescale_factor);
-    ok = ok && set_channels(object, "image_mean", p->mean) && set_channels(object, "image_std", p->std);
-    if (ok)
-        text = reel_json_dump(object, 2, REEL_JSON_SORTED);
-    if (text != NULL)
-        out = reel_format("%s\n", text);
-    reel_free(text);
+    if (video) {
+        remove_keys(object, other, 1);
+        ok = set_type(object, "video_processor_type", of->video);
+    } else
+        ok = set_type(object, "image_processor_type", of->image);
+    remove_keys(object, old, 2);
+    if (!ok || !fill(object, p)) {
+        reel_json_free(object);
+        return NULL;
+    }
+    if (p->place == REEL_PROCESSOR_IMAGE_PART)
+        object = as_part(object);
+    char *text = dump(object);
     reel_json_free(object);
-    return out;
+    return text;
+}
+
+char *reel_processor_image_text(const reel_processor *p)
+{
+    static const char *const foreign[] = {"feature_extractor_type", "processor_class", "video_processor_type", "return_metadata",
+                                          "do_sample_frames", "fps", "num_frames", "video_metadata", "image_processor_type"};
+    if (p->image != NULL)
+        return dump(p->image->json);
+    reel_json *object = copy_of(p);
+    if (object == NULL)
+        return NULL;
+    remove_keys(object, foreign, sizeof foreign / sizeof *foreign);
+    bool ok = reel_json_set_string(object, "image_processor_type", class_of(p)->image) && fill(object, p);
+    if (ok && class_of(p)->offset && !p->do_rescale)
+        ok = reel_json_set_bool(object, "offset", false);
+    char *text = ok ? dump(object) : NULL;
+    reel_json_free(object);
+    return text;
 }

@@ -43,8 +43,10 @@ reel_status reel_clip_put_rgb(reel_clip *clip, const uint8_t *rgb, int width, in
 void reel_clip_repeat(reel_clip *clip, int from, int to);
 void reel_clip_end(reel_clip **clip);
 
-/* The clip back as packed RGB bytes (T, H, W, 3): x std + mean, times 255, rounded, clamped. */
-void reel_clip_to_rgb(const reel_processor *p, const float *clip, int frames, int height, int width, uint8_t *rgb);
+/* mean and std with which a byte of a clip is (x std + mean) 255: those of the processor, where it rescales to 0 … 1 and normalises. */
+void reel_transform_levels(const reel_transform *t, double mean[3], double std[3]);
+/* The clip back as packed RGB bytes (T, H, W, 3), rounded, clamped. */
+void reel_clip_to_rgb(const double mean[3], const double std[3], const float *clip, int frames, int height, int width, uint8_t *rgb);
 
 /* UniformTemporalSubsample: n numbers from 0 to t - 1, with torch's float32 linspace. */
 void reel_subsample(int64_t t, int n, int64_t *index);

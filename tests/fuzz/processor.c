@@ -11,7 +11,7 @@ static bool parse(const char *text, size_t n, reel_processor *out)
     reel_error err = {0};
     if (reel_json_parse(text, n, "preprocessor_config.json", false, &json, &err) != REEL_OK)
         return false;
-    bool good = reel_processor_parse(json, "preprocessor_config.json", "videomae", 16, 16, out, &err) == REEL_OK;
+    bool good = reel_processor_parse(json, REEL_PROCESSOR_IMAGE_FILE, "preprocessor_config.json", "videomae", 16, 16, out, &err) == REEL_OK;
     HOLDS(good || err.message[0] != '\0');
     reel_json_free(json);
     return good;

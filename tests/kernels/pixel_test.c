@@ -140,6 +140,86 @@ static void test_resize_col(void **state)
         }
 }
 
+/* A filter's weights: some below zero, 1 together. */
+static void weights_fill(int32_t *w, size_t n, int shift)
+{
+    int32_t left = 1 << shift;
+    for (size_t k = 0; k + 1 < n; k++) {
+        w[k] = (int32_t)(draw() % (1u << (shift - 1))) - (1 << (shift - 3));
+        left -= w[k] /= (int32_t)n;
+    }
+    w[n - 1] = left;
+}
+
+/* Weights of 16 bits below zero too, and those of 32 bits beside a sum in 64. */
+static void test_resize_signed(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < 70; n++)
+        for (int most = 1; most < 20; most++) {
+            taps t = taps_make(n, most);
+            uint8_t *in = random_bytes(3 * t.in_n);
+            int32_t *wide = calloc(n * t.stride + 1, sizeof *wide);
+            for (size_t i = 0; i < n; i++) {
+                int32_t w[20];
+                weights_fill(w, (size_t)t.count[i], 14);
+                weights_fill(wide + i * t.stride, (size_t)t.count[i], REEL_WIDE_SHIFT);
+                for (int32_t k = 0; k < t.count[i]; k++)
+                    t.weight[i * t.stride + (size_t)k] = (int16_t)w[k];
+            }
+            clear();
+            plain.resize_row_u8(want + GUARD, in, n, t.lo, t.count, t.weight, t.stride, 14);
+            fast.resize_row_u8(got + GUARD, in, n, t.lo, t.count, t.weight, t.stride, 14);
+            assert_memory_equal(want, got, sizeof want);
+            clear();
+            fast.resize_row_wide(got + GUARD, in, n, t.lo, t.count, wide, t.stride);
+            for (size_t i = 0; i < 3 * n; i++) {
+                int64_t sum = 1 << (REEL_WIDE_SHIFT - 1);
+                for (size_t k = 0; k < (size_t)t.count[i / 3]; k++)
+                    sum += (int64_t)wide[i / 3 * t.stride + k] * in[3 * ((size_t)t.lo[i / 3] + k) + i % 3];
+                sum >>= REEL_WIDE_SHIFT;
+                want[GUARD + i] = sum < 0 ? 0 : sum > 255 ? 255 : (uint8_t)sum;
+            }
+            assert_memory_equal(want, got, sizeof want);
+            free(in);
+            free(wide);
+            taps_free(&t);
+        }
+}
+
+static void test_resize_col_signed(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < 600; n += 1 + n / 20)
+        for (size_t k = 1; k < 20; k++) {
+            uint8_t *in[20];
+            int32_t w[20], wide[20];
+            int16_t weight[20];
+            weights_fill(w, k, 14);
+            weights_fill(wide, k, REEL_WIDE_SHIFT);
+            for (size_t i = 0; i < k; i++) {
+                in[i] = random_bytes(n);
+                weight[i] = (int16_t)w[i];
+            }
+            clear();
+            plain.resize_col_u8(want + GUARD, (const uint8_t *const *)in, weight, k, n, 14);
+            fast.resize_col_u8(got + GUARD, (const uint8_t *const *)in, weight, k, n, 14);
+            assert_memory_equal(want, got, sizeof want);
+            clear();
+            fast.resize_col_wide(got + GUARD, (const uint8_t *const *)in, wide, k, n);
+            for (size_t i = 0; i < n; i++) {
+                int64_t sum = 1 << (REEL_WIDE_SHIFT - 1);
+                for (size_t j = 0; j < k; j++)
+                    sum += (int64_t)wide[j] * in[j][i];
+                sum >>= REEL_WIDE_SHIFT;
+                want[GUARD + i] = sum < 0 ? 0 : sum > 255 ? 255 : (uint8_t)sum;
+            }
+            assert_memory_equal(want, got, sizeof want);
+            for (size_t i = 0; i < k; i++)
+                free(in[i]);
+        }
+}
+
 static void test_planes(void **state)
 {
     (void)state;
@@ -302,7 +382,8 @@ int main(int argc, char **argv)
     reel_pixel_kernels_select(&fast, flags);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_yuv_values), cmocka_unit_test(test_yuv), cmocka_unit_test(test_resize_row),
-        cmocka_unit_test(test_resize_col), cmocka_unit_test(test_planes), cmocka_unit_test(test_scaled), cmocka_unit_test(test_lerp_row),
+        cmocka_unit_test(test_resize_col), cmocka_unit_test(test_resize_signed), cmocka_unit_test(test_resize_col_signed),
+        cmocka_unit_test(test_planes), cmocka_unit_test(test_scaled), cmocka_unit_test(test_lerp_row),
         cmocka_unit_test(test_lerp_col), cmocka_unit_test(test_area_row), cmocka_unit_test(test_area_col),
     };
     return cmocka_run_group_tests_name("pixel kernels", tests, NULL, NULL);

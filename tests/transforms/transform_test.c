@@ -10,32 +10,11 @@
 #include <cmocka.h>
 
 #include "base/cpu.h"
+#include "transforms/filter.h"
 #include "transforms/transform.h"
+#include "pattern.h"
 
 static reel_pixel_kernels kernels;
-
-static uint32_t crc32(const void *data, size_t n)
-{
-    const uint8_t *p = data;
-    uint32_t c = 0xFFFFFFFFu;
-    for (size_t i = 0; i < n; i++) {
-        c ^= p[i];
-        for (int k = 0; k < 8; k++)
-            c = c >> 1 ^ (c & 1 ? 0xEDB88320u : 0);
-    }
-    return ~c;
-}
-
-/* The pattern of the test vectors, interleaved. */
-static uint8_t *pattern(size_t h, size_t w)
-{
-    uint8_t *rgb = malloc(h * w * 3), *p = rgb;
-    for (size_t y = 0; y < h; y++)
-        for (size_t x = 0; x < w; x++)
-            for (size_t c = 0; c < 3; c++)
-                *p++ = (uint8_t)(7 * x + 13 * y + 29 * c + 3 * ((x * y) & 15));
-    return rgb;
-}
 
 static reel_processor imagenet(void)
 {
@@ -301,11 +280,58 @@ static void test_back(void **state)
         rgb[i] = (uint8_t)(i * 41);
     reel_processor p = imagenet();
     p.shortest_edge = p.crop_height = p.crop_width = 8;
-    for (int kind = REEL_TRANSFORM_EVAL; kind <= REEL_TRANSFORM_PROCESSOR; kind++) {
-        reel_transform t = make((reel_transform_kind)kind, &p, 8, 8);
+    double mean[3], std[3];
+    /* the guide's and the processor's; ViViT's, with its 1 taken off; bytes as they are; rescaled alone */
+    for (int way = 0; way < 5; way++) {
+        reel_transform t = make(way == 0 ? REEL_TRANSFORM_EVAL : REEL_TRANSFORM_PROCESSOR, &p, 8, 8);
+        p.offset = way == 2;
+        p.rescale_factor = way == 2 ? 1 / 127.5 : 1.0 / 255;
+        p.do_rescale = way != 3;
+        p.do_normalize = way < 3;
         float *clip = run(&t, NULL, rgb, 8, 8);
-        reel_clip_to_rgb(&p, clip, 1, 8, 8, back);
+        reel_transform_levels(&t, mean, std);
+        if (way < 2)
+            assert_true(memcmp(mean, p.mean, sizeof mean) == 0 && memcmp(std, p.std, sizeof std) == 0);
+        reel_clip_to_rgb(mean, std, clip, 1, 8, 8, back);
         assert_memory_equal(rgb, back, sizeof rgb);
+        free(clip);
+    }
+}
+
+/* Values of the filters; Hamming's constants are float32 numbers in Pillow. */
+static void test_filters(void **state)
+{
+    (void)state;
+    static const struct { reel_filter filter; double x, value; } at[] = {
+        {REEL_FILTER_HAMMING, 0.5, 0.34377469073887}, {REEL_FILTER_HAMMING, -0.25, 0.77901593064499}, {REEL_FILTER_HAMMING, 0, 1},
+        {REEL_FILTER_HAMMING, 1, 0}, {REEL_FILTER_BOX, 0.5, 1}, {REEL_FILTER_BOX, -0.5, 0}, {REEL_FILTER_BILINEAR, -0.75, 0.25},
+        {REEL_FILTER_BICUBIC, 0.5, 0.5625}, {REEL_FILTER_BICUBIC, -1.5, -0.0625}, {REEL_FILTER_BICUBIC, 2, 0}, {REEL_FILTER_LANCZOS, 0, 1},
+        {REEL_FILTER_LANCZOS, 1.5, -0.13509491152312}, {REEL_FILTER_LANCZOS, 3, 0}, {REEL_FILTER_NEAREST, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++)
+        if (fabs(reel_filter_at(at[i].filter, at[i].x) - at[i].value) > 1e-11)
+            fail_msg("%s at %g: %.14g", reel_filter_name(at[i].filter), at[i].x, reel_filter_at(at[i].filter, at[i].x));
+}
+
+/* An image processor beside the video processor: the guide's transforms take its mean and std, the processor's own does not. */
+static void test_beside(void **state)
+{
+    (void)state;
+    uint8_t rgb[8 * 8 * 3];
+    memset(rgb, 102, sizeof rgb);
+    reel_processor p = imagenet();
+    p.shortest_edge = p.crop_height = p.crop_width = 8;
+    p.image = &(reel_processor_beside){.mean = {0.5, 0.4, 0.25}, .std = {0.5, 0.25, 1}};
+    static const float guide[3] = {-0.2f, 0, 0.15f}, own[3] = {(0.4f - 0.485f) / 0.229f, (0.4f - 0.456f) / 0.224f, (0.4f - 0.406f) / 0.225f};
+    for (int kind = REEL_TRANSFORM_TRAIN; kind <= REEL_TRANSFORM_PROCESSOR; kind++) {
+        reel_transform t = make((reel_transform_kind)kind, &p, 8, 8);
+        reel_transform_draws d = {0};
+        double mean[3], std[3];
+        float *clip = run(&t, &d, rgb, 8, 8);
+        for (int c = 0; c < 3; c++)
+            assert_true(fabsf(clip[c * 64] - (kind == REEL_TRANSFORM_PROCESSOR ? own : guide)[c]) < 1e-6f);
+        reel_transform_levels(&t, mean, std);
+        assert_true(mean[0] == (kind == REEL_TRANSFORM_PROCESSOR ? 0.485 : 0.5) && std[2] == (kind == REEL_TRANSFORM_PROCESSOR ? 0.225 : 1));
         free(clip);
     }
 }
@@ -357,7 +383,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pattern), cmocka_unit_test(test_resize_bytes), cmocka_unit_test(test_fused),
         cmocka_unit_test(test_eval), cmocka_unit_test(test_train), cmocka_unit_test(test_sizes), cmocka_unit_test(test_value), cmocka_unit_test(test_padding),
-        cmocka_unit_test(test_views), cmocka_unit_test(test_subsample), cmocka_unit_test(test_back), cmocka_unit_test(test_clip),
+        cmocka_unit_test(test_views), cmocka_unit_test(test_subsample), cmocka_unit_test(test_back), cmocka_unit_test(test_filters), cmocka_unit_test(test_beside), cmocka_unit_test(test_clip),
     };
     return cmocka_run_group_tests_name("transforms", tests, NULL, NULL);
 }
