@@ -64,6 +64,11 @@ def kind():
     return "amx" if "amx_tile" in have else "bf16" if "avx512_bf16" in have else "any"
 
 
+def best():
+    """What --bf16 computes in on this processor (models/precision.c says the rule exactly; Intel's without AMX are told apart there)."""
+    return "fp32" if kind() == "any" else "bf16"
+
+
 def versions():
     out = {"python": platform.python_version()}
     for p in PACKAGES:

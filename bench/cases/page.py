@@ -82,6 +82,8 @@ def page(got):
     newest = max(heads, key=lambda h: h["date"])
     versions = ", ".join(f"{p} {v}" for p, v in newest["versions"].items() if v) + "".join(f"; {p} is not installed" for p, v in newest["versions"].items() if not v)
     lines = [f"### {newest['processor']}", "", f"{newest['cores']} cores, 2 threads on both sides. {versions}.", ""]
+    if newest["kind"] == "any":
+        lines += ["This processor has no fast bfloat16: where a row says bf16, reel computes in float32 (and says so), and its peers emulate it or do the same.", ""]
     asked = claims(got, newest["kind"])
     if asked:
         lines += ["#### Asked for, and reached", ""]

@@ -2,6 +2,7 @@
 import json
 import os
 
+from .machine import best
 from .programs import measure
 
 
@@ -21,7 +22,7 @@ def resized(m, frames, side):
 
 def threads(m):
     c = m.config("base")
-    programs = {f"{what} {precision} {n}": m.ours(c, what, 1, precision, threads=n) for what in ("forward", "train") for precision in ("fp32", "bf16") for n in (1, 2)}
+    programs = {f"{what} {precision} {n}": m.ours(c, what, 1, precision, threads=n) for what in ("forward", "train") for precision in dict.fromkeys(("fp32", best())) for n in (1, 2)}
     return few(programs, m, min(m.rounds, 2))
 
 
@@ -31,15 +32,15 @@ def tokens(m):
         for frames in (8, 16, 32):
             c = resized(m, frames, side)
             for what in ("forward", "train"):
-                programs[f"{what} {frames}x{side}"] = m.ours(c, what, 1, "bf16")
+                programs[f"{what} {frames}x{side}"] = m.ours(c, what, 1, best())
     return few(programs, m, 1)
 
 
 def batch(m):
     c = m.config("base")
-    return few({f"{what} {n}": m.ours(c, what, n, "bf16") for what in ("forward", "train") for n in (1, 2, 4, 8)}, m, 1)
+    return few({f"{what} {n}": m.ours(c, what, n, best()) for what in ("forward", "train") for n in (1, 2, 4, 8)}, m, 1)
 
 
 def rows():
-    return {"scaling/threads": ("threads, VideoMAE-base, batch 1", threads), "scaling/tokens": ("frames and image size, VideoMAE-base, bf16, batch 1", tokens),
-            "scaling/batch": ("batch, VideoMAE-base, bf16", batch)}
+    return {"scaling/threads": ("threads, VideoMAE-base, batch 1", threads), "scaling/tokens": (f"frames and image size, VideoMAE-base, {best()}, batch 1", tokens),
+            "scaling/batch": (f"batch, VideoMAE-base, {best()}", batch)}
