@@ -10,6 +10,8 @@ typedef struct reel_file_meta {
     int64_t size;     /* -1: not known */
     char *url;        /* where the bytes are; at another host this is a credential. NULL: at the Hub */
     reel_answer_kind kind;    /* OK; NO_FILE: commit may be set all the same; else what is in the way */
+    bool linked;              /* etag and size are those of X-Linked-Etag and X-Linked-Size: a store's own do not replace them */
+    bool lacks;               /* the Hub itself says that this commit has no such file */
     bool unreachable;         /* no answer, or one that says nothing about the file: a copy that is there may serve */
 } reel_file_meta;
 void reel_file_meta_free(reel_file_meta *m);

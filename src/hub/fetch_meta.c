@@ -37,14 +37,18 @@ static reel_status read_headers(const reel_http_answer *a, const char *file, ree
         memcpy(m->commit, text, 41);
     }
     const bool redirect = a->status / 100 == 3;
-    if (reel_http_header(a, "X-Linked-Etag", text, sizeof text) || (!redirect && reel_http_header(a, "ETag", text, sizeof text))) {
+    const bool linked_here = reel_http_header(a, "X-Linked-Etag", text, sizeof text);
+    if (linked_here || (!redirect && !m->linked && reel_http_header(a, "ETag", text, sizeof text))) {
         bare_etag(text);
         snprintf(m->etag, sizeof m->etag, "%s", reel_etag_valid(text) ? text : "");
     }
     const int64_t linked = reel_http_header_number(a, "X-Linked-Size"), length = redirect ? -1
         : reel_http_header_number(a, "Content-Length");
-    if (linked >= 0 || length >= 0)
+    if (linked >= 0 || (length >= 0 && !m->linked))
         m->size = linked >= 0 ? linked : length;
+    m->linked = m->linked || linked_here;
+    m->lacks = a->status == 404 && reel_http_header(a, "X-Error-Code", text, sizeof text) && strcmp(text, "EntryNotFound") == 0 &&
+               reel_http_header(a, "X-Repo-Commit", text, sizeof text);
     return REEL_OK;
 }
 

@@ -66,6 +66,13 @@ static reel_status judge(const reel_http_answer *a, const sinking *s, const char
     return s->got > 0 ? REEL_OK : reel_fail(err, REEL_ERR_FORMAT, "%s: it is empty", shown);
 }
 
+static reel_status fail_moved(const char *url, reel_error *err)
+{
+    char shown[300];
+    reel_url_show(shown, sizeof shown, url);
+    return reel_fail(err, REEL_ERR_NETWORK, "%s: the server sends on where it may not go (a circle, https to http, or no address)", shown);
+}
+
 static reel_status download(reel_http *http, const char *given, sinking *s, double seconds, reel_error *err)
 {
     const double end = now() + seconds;
@@ -81,8 +88,7 @@ static reel_status download(reel_http *http, const char *given, sinking *s, doub
         if (moved && next == NULL)
             status = reel_fail_nomem(err, "address");
         else if (moved && (hop == HOPS || !reel_session_may_follow(url, next)))
-            status = reel_fail(err, REEL_ERR_NETWORK,
-                               "%.300s: the server sends on where it may not go (a circle, https to http, or no address)", url);
+            status = fail_moved(url, err);
         else if (!moved)
             status = judge(&a, s, url, seconds, err);
         reel_http_answer_free(&a);

@@ -60,7 +60,7 @@ static void note_missing(job *j, const reel_file_meta *m)
 {
     j->got->missing = true;
     memcpy(j->got->commit, m->commit, 41);
-    if (m->commit[0] == '\0' || j->g->local != NULL || open_for_writing(j, NULL) != REEL_OK)
+    if (!m->lacks || m->commit[0] == '\0' || j->g->local != NULL || open_for_writing(j, NULL) != REEL_OK)
         return;
     reel_hub_cache_note_lack(&j->cache, m->commit, j->file);
     reel_hub_cache_note_commit(&j->cache, j->g->repo.revision, m->commit);
@@ -73,7 +73,7 @@ static reel_status ask(job *j, reel_file_meta *m, bool *copy, reel_error *err)
     reel_status status = reel_fetch_meta(j->s, &j->g->repo, j->file, false, m, err);
     if (status != REEL_OK && status != REEL_ERR_CANCELLED && m->unreachable) {
         if (!j->g->force && has_copy(j, j->got->commit)) {
-            *copy = true;
+            *copy = j->got->copied = true;
             reel_log(j->s->ctx, REEL_LOG_WARNING, "hub", "the copy of %s that is here is used: %s", j->file, err != NULL ? err->message
                      : "no answer");
             return REEL_OK;

@@ -20,6 +20,7 @@ typedef struct reel_got {
     char commit[41];
     bool missing;      /* the repository has no such file: the error says so */
     bool fetched;
+    bool copied;       /* the Hub did not answer, and a copy that was here serves */
     uint64_t bytes;
 } reel_got;
 

@@ -20,6 +20,7 @@ typedef struct place {
     char *id, *revision;
     reel_repo repo;            /* its revision: as given, then the commit */
     char commit[41];
+    bool copied;               /* the Hub does not answer: what is here must do */
     double told;
 } place;
 
@@ -86,6 +87,7 @@ static reel_status get_first(place *p, const char *file, reel_error *err)
     if (status == REEL_OK) {
         memcpy(p->commit, w.got.commit, 41);
         p->repo.revision = p->commit;
+        p->copied = w.got.copied;
     }
     return status;
 }
@@ -99,7 +101,7 @@ static reel_status get_optional(place *p, const char *file, bool *has, reel_erro
     *has = false;
     if (reel_hub_cache_open(p->s.hub, &p->repo, false, &c, NULL) == REEL_OK) {
         *has = reel_hub_cache_has(&c, p->commit, file, "");
-        const bool settled = *has || reel_hub_cache_lacks(&c, p->commit, file) || p->s.hub->offline;
+        const bool settled = *has || reel_hub_cache_lacks(&c, p->commit, file) || p->s.hub->offline || p->copied;
         reel_hub_cache_close(&c);
         if (settled)
             return REEL_OK;
@@ -178,7 +180,8 @@ static reel_status get_weights(place *p, reel_error *err)
     }
     return reel_fail(err, REEL_ERR_NOT_FOUND,
                      "%s: it has no weights in a form that is read (model.safetensors, pytorch_model.bin, or their shards)%s",
-                     p->repo.id, p->s.hub->offline ? ", or they are not in the cache; offline mode is on" : "");
+                     p->repo.id, p->s.hub->offline ? ", or they are not in the cache; offline mode is on"
+                     : p->copied ? ", or they are not in the cache, and the Hub does not answer" : "");
 }
 
 /* ---- models ---- */

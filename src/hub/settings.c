@@ -194,8 +194,8 @@ reel_status reel_context_set_hub(reel_context *ctx, const char *(*fn)(const char
     if (h == NULL)
         return reel_fail_nomem(err, "settings of the Hub");
     if (!reel_url_valid(h->endpoint) || strpbrk(h->endpoint, "?#") != NULL) {
-        reel_status status = reel_fail(err, REEL_ERR_ARG, "HF_ENDPOINT: '%s' is not an address such as https://huggingface.co (http or "
-                                       "https, a host, no user name)", h->endpoint);
+        reel_status status = reel_fail(err, REEL_ERR_ARG, "HF_ENDPOINT is not an address such as https://huggingface.co (http or https, a host, "
+                                       "no user name, no query)");  /* its text may hold a password */
         hub_free(h);
         return status;
     }
@@ -248,9 +248,11 @@ reel_status reel_hub_token(const reel_hub *hub, char **token, const char **from,
     size_t n;
     *token = NULL;
     *from = hub->token_from;
+    if (!hub->implicit_token)
+        return REEL_OK;  /* only one given as an option would be sent, and there is no such option: it would stand in the process list */
     if (hub->token != NULL && (*token = reel_strdup(hub->token)) == NULL)
         return reel_fail_nomem(err, "token");
-    if (*token == NULL && hub->implicit_token && hub->token_path[0] != '\0' && reel_exists(hub->token_path)) {
+    if (*token == NULL && hub->token_path[0] != '\0' && reel_exists(hub->token_path)) {
         reel_status status = reel_file_read(hub->token_path, 4096, token, &n, err);
         if (status != REEL_OK)
             return status;

@@ -11,7 +11,7 @@ typedef struct reel_hub {
     char *endpoint;              /* without '/' at its end */
     char *home, *cache_dir;      /* "": there is no home folder, and none was given */
     char *token_path, *stored_path;  /* the bare token; the INI file beside it. "" as above */
-    char *token;                 /* given by option or environment; NULL: the file's is used */
+    char *token;                 /* given by the environment; NULL: the file's is used */
     const char *token_from;      /* what gave it: "HF_TOKEN" */
     char *ca_file;               /* NULL: the system's */
     char *agent;                 /* User-Agent */

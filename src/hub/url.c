@@ -107,5 +107,7 @@ bool reel_url_is_loopback(const char *url)
 
 void reel_url_show(char *out, unsigned long size, const char *url)
 {
-    snprintf(out, size, "%.*s", (int)strcspn(url, "?#"), url);
+    const char *scheme = strstr(url, "://"), *host = scheme != NULL ? scheme + 3 : url;
+    const char *at = memrchr(host, '@', strcspn(host, "/?#")), *rest = at != NULL ? at + 1 : host;
+    snprintf(out, size, "%.*s%.*s", (int)(host - url), url, (int)strcspn(rest, "?#"), rest);
 }

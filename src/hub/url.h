@@ -19,7 +19,7 @@ bool reel_url_same_origin(const char *a, const char *b);
 bool reel_url_is_https(const char *url);
 bool reel_url_is_loopback(const char *url);
 
-/* For people: without query and fragment, which may be a credential. Cut to the room there is. */
+/* For people: without user name, query and fragment, which may be credentials. Cut to the room there is. */
 void reel_url_show(char *out, unsigned long size, const char *url);
 
 #endif

@@ -146,6 +146,6 @@ reel_status reel_hub_logout(reel_context *ctx, bool *had, const char **remains, 
     if (hub == NULL)
         return reel_fail_nomem(err, "settings of the Hub");
     if (remains != NULL)
-        *remains = hub->token != NULL ? hub->token_from : NULL;
+        *remains = hub->token != NULL && hub->implicit_token ? hub->token_from : NULL;
     return reel_token_remove(hub, had, err);
 }

@@ -359,6 +359,7 @@ def secrets():
           "the token goes to the hub, and to nobody else")
     h = fresh()
     get(h, "config.json", HF_TOKEN=WRITE, HF_HUB_DISABLE_IMPLICIT_TOKEN="1")
+    check("authorization" not in mock.log()[-1]["headers"] and not mock.log()[-1]["token"], "HF_HUB_DISABLE_IMPLICIT_TOKEN holds HF_TOKEN back, too")
     r = get(home(), "config.json")
     check(r.code == 0 and "authorization" not in mock.log()[-1]["headers"] and not mock.log()[-1]["token"], "without a token, no such header")
 

@@ -48,7 +48,7 @@ static reel_card full(void)
 static void has(const char *text, const char *part)
 {
     if (strstr(text, part) == NULL) {
-        print_error("missing: %s\nin: %s\n", part, text);
+        print_error("missing: %s\nin: %s\n", part, text != NULL ? text : "no text");
         fail();
     }
 }
