@@ -51,6 +51,11 @@ static reel_status run(cli *c, reel_error *err)
     char token[TOKEN_MOST];
     reel_hub_user *user = NULL;
     const bool read = isatty(STDIN_FILENO) ? ask(token) : read_line(token);
+    const size_t length = read ? strlen(token) : 0;
+    if (!read || length + 1 == TOKEN_MOST)
+        explicit_bzero(token, sizeof token);
+    if (length + 1 == TOKEN_MOST)
+        return cli_fail(err, REEL_ERR_ARG, "what was given is longer than any token");
     if (!read)
         return cli_cancelled(NULL) ? cli_fail(err, REEL_ERR_CANCELLED, "stopped")
             : cli_fail(err, REEL_ERR_IO, "the token cannot be read from standard input");

@@ -61,6 +61,9 @@ static void note_commit(const work *w, const char *revision)
     reel_hub_cache_close(&c);
 }
 
+/* An answer that says nothing of the files: what is here may serve. */
+static bool may_use_copy(reel_answer_kind kind) { return kind != REEL_ANSWER_OTHER && kind != REEL_ANSWER_NO_REVISION; }
+
 /* ---- files that were named ---- */
 
 /* The error of a file that is not there gets the name that was perhaps meant. */
@@ -70,8 +73,10 @@ static reel_status suggest(work *w, reel_status status, reel_error *err)
         const reel_wanted *f = &w->wanted[i];
         reel_listing all = {0};
         const reel_repo at = {w->repo.type, w->repo.id, f->got.commit};
-        if (err == NULL || !f->got.missing || f->got.commit[0] == '\0' || reel_listing_fetch(&w->s, &at, &all, NULL) != REEL_OK)
+        if (err == NULL || !f->got.missing || f->got.commit[0] == '\0' || reel_listing_fetch(&w->s, &at, &all, NULL) != REEL_OK) {
+            reel_listing_free(&all);
             continue;
+        }
         const char *near = reel_listing_near(&all, f->file);
         char said[REEL_ERROR_SIZE];
         snprintf(said, sizeof said, "%s", err->message);
@@ -95,7 +100,7 @@ static reel_status get_named(work *w, const char *const *files, size_t n, reel_e
         w->wanted[i].file = files[i];
     if (n > 1 && !w->s.hub->offline && !reel_commit_valid(revision)) {  /* all of one commit */
         reel_status status = reel_session_commit(&w->s, &w->repo, w->commit, &kind, err);
-        if (status == REEL_ERR_CANCELLED || (status != REEL_OK && kind != REEL_ANSWER_SERVER))
+        if (status == REEL_ERR_CANCELLED || (status != REEL_OK && !may_use_copy(kind)))
             return status;
         if (status == REEL_OK) {
             note_commit(w, revision);
@@ -215,9 +220,8 @@ static reel_status get_listed(work *w, const char *include, reel_error *err)
     if (w->s.hub->offline)
         return use_copy(w, include, whole, err);
     reel_status status = reel_session_commit(&w->s, &w->repo, w->commit, &kind, err);
-    const bool no_answer = status != REEL_OK && status != REEL_ERR_CANCELLED && kind != REEL_ANSWER_OTHER &&
-        kind != REEL_ANSWER_NO_REVISION;
-    if (no_answer && !w->to_folder && use_copy(w, include, whole, NULL) == REEL_OK) {
+    const bool no_answer = status != REEL_OK && status != REEL_ERR_CANCELLED && may_use_copy(kind);
+    if (no_answer && !w->a->force_download && !w->to_folder && use_copy(w, include, whole, NULL) == REEL_OK) {
         reel_log(w->ctx, REEL_LOG_WARNING, "hub", "the copy of %s that is here is used: %s", w->repo.id, err != NULL ? err->message
                  : "no answer");
         return REEL_OK;

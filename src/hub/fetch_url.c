@@ -1,5 +1,6 @@
 /* A video at an http or https address. It is a stranger's: no token, limits of size and time, no name of the server's. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,7 +121,7 @@ static int make_temporary(reel_context *ctx, const char *url, char **path)
     const char *dir = ctx->cache_dir != NULL && reel_dir_make(ctx->cache_dir, NULL) == REEL_OK ? ctx->cache_dir : "/tmp";
     ending_of(url, ending);
     *path = reel_format("%s/reel-url-XXXXXX%s", dir, ending);
-    return *path == NULL ? -1 : mkstemps(*path, (int)strlen(ending));
+    return *path == NULL ? -1 : mkostemps(*path, (int)strlen(ending), O_CLOEXEC);
 }
 
 reel_status reel_hub_fetch_url(reel_context *ctx, const char *name, uint64_t limit, double seconds, char **path, bool *temporary,

@@ -70,7 +70,6 @@ void reel_http_answer_free(reel_http_answer *a)
 }
 
 bool reel_http_trusted(const reel_http *http, const char *url) { return reel_url_same_origin(url, http->hub->endpoint); }
-bool reel_http_has_token(const reel_http *http) { return http->token != NULL; }
 
 char *reel_http_agent(const char *origin)
 {

@@ -72,7 +72,6 @@ reel_status reel_http_fail(const reel_http_answer *a, const char *url, int tries
 
 /* Does the token go with a request to this address? */
 bool reel_http_trusted(const reel_http *http, const char *url);
-bool reel_http_has_token(const reel_http *http);
 
 /* "reel/0.1.0; libcurl/7.88.1; origin/X" */
 char *reel_http_agent(const char *origin);

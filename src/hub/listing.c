@@ -57,7 +57,7 @@ reel_status reel_listing_add(reel_listing *l, const reel_json *page, const char 
     if (!reel_json_is_array(page))
         return reel_fail(err, REEL_ERR_FORMAT, "%s: the list of its files is none", id);
     for (size_t i = 0; i < reel_json_size(page); i++) {
-        const reel_json *entry = reel_json_at(page, i), *lfs = reel_json_get(entry, "lfs");
+        const reel_json *entry = reel_json_at(page, i), *said = reel_json_get(entry, "lfs"), *lfs = reel_json_is_object(said) ? said : NULL;
         const char *type = reel_json_string(reel_json_get(entry, "type"));
         reel_listed *file;
         if (type == NULL || strcmp(type, "file") != 0)
@@ -68,6 +68,8 @@ reel_status reel_listing_add(reel_listing *l, const reel_json *page, const char 
             return status;
         copy_id(file->oid, reel_json_get(entry, "oid"), 40);
         copy_id(file->lfs, reel_json_get(lfs, "oid"), 64);
+        if (lfs != NULL && file->lfs[0] == '\0')
+            file->oid[0] = '\0';  /* the pointer's, not the content's */
         file->xet = reel_strdup(reel_json_string(reel_json_get(entry, "xetHash")));
     }
     return REEL_OK;
@@ -136,7 +138,7 @@ static bool take_tree(reel_listing *l, const reel_json *files)
 
 bool reel_listing_read(int base, const char *commit, reel_listing *l)
 {
-    enum { LIMIT = 4 << 20 };
+    enum { LIMIT = 64 << 20 };
     char *name = tree_name(commit), *text = reel_calloc(LIMIT, 1);
     reel_json *j = NULL;
     int64_t version = 0;

@@ -22,7 +22,6 @@ bool reel_repo_type_parse(const char *name, reel_repo_type *out)
 }
 
 const char *reel_repo_type_name(reel_repo_type t) { return types[t].name; }
-const char *reel_repo_api(reel_repo_type t) { return types[t].api; }
 const char *reel_repo_prefix(reel_repo_type t) { return types[t].prefix; }
 
 static bool name_valid(const char *s, size_t n)
@@ -109,8 +108,6 @@ bool reel_repo_file_valid(const char *path)
             return false;
     return true;
 }
-
-bool reel_names_repo(const char *text) { return strchr(text, '/') != NULL && reel_repo_id_valid(text) && !reel_exists(text); }
 
 char *reel_repo_resolve_url(const reel_hub *hub, const reel_repo *repo, const char *file)
 {

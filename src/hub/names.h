@@ -12,8 +12,7 @@ typedef struct reel_repo { reel_repo_type type; const char *id, *revision; } ree
 /* "model", "dataset", "space" */
 bool reel_repo_type_parse(const char *name, reel_repo_type *out);
 const char *reel_repo_type_name(reel_repo_type t);
-/* Behind /api/: "models"; before an id in other addresses: "", "datasets/", "spaces/". */
-const char *reel_repo_api(reel_repo_type t);
+/* Before an id in addresses: "", "datasets/", "spaces/". */
 const char *reel_repo_prefix(reel_repo_type t);
 
 /* Is it an id that the Hub could have: "name" or "ns/name"? */
@@ -30,9 +29,6 @@ bool reel_etag_valid(const char *text);    /* 40 or 64 of them */
 
 /* A file's name inside a repository: relative, no empty part, ".", "..", ".git", no '\\', no control characters, UTF-8. */
 bool reel_repo_file_valid(const char *path);
-
-/* "ORG/NAME" where the user may also name a folder or a file: an id, and nothing of that name there. */
-bool reel_names_repo(const char *text);
 
 /* Addresses; NULL: no memory. */
 char *reel_repo_resolve_url(const reel_hub *hub, const reel_repo *repo, const char *file);

@@ -279,7 +279,7 @@ def killed():
     reel("hub", "upload", "acme/kill", folder("up", contents(500)))
     pick = random.Random(5)
     left, done = 0, 0
-    for i in range(20):
+    for i in range(50):
         fresh(**PARTS)
         fault("", None, "hub", -1, hang=0.03)
         fault("", None, "cdn", -1, hang=0.03)
