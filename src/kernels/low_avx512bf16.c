@@ -157,3 +157,75 @@ void reel_int8_block_avx512bf16(int32_t *c, size_t ldc, const uint8_t *a, size_t
 {
     reel_int8_block_c(c, ldc, a, lda, b, start, m, n, k);  /* low_select.c has better where there is VNNI */
 }
+
+/* ---- probabilities as bytes ---- */
+
+/* 2^x to 8e-5: the result becomes a byte, whose half step is 2e-3. */
+static inline vf exp2_rough(vf x)
+{
+    const vf n = vf_round(x), f = vf_sub(x, n);
+    vf p = vf_fma(vf_set(0.05517074838f), f, vf_set(0.24261009693f));
+    p = vf_fma(p, f, vf_set(0.69326102734f));
+    p = vf_fma(p, f, vf_set(0.99992811680f));
+    return vf_ldexp(p, n);
+}
+
+/* The largest of scale times each of the whole numbers [i, end). */
+static inline float top_of(const int32_t *s, size_t i, size_t end, float scale)
+{
+    const __m512i least = _mm512_set1_epi32(INT32_MIN);
+    __m512i most = least;
+    for (; i < end; i += LANES)
+        most = _mm512_max_epi32(most, end - i >= LANES ? _mm512_loadu_si512(s + i)
+                                                       : _mm512_mask_loadu_epi32(least, vf_mask(end - i), s + i));
+    return scale * (float)_mm512_reduce_max_epi32(most);
+}
+
+/* 255 2^(scale s - top) to bytes; returns their sum. */
+static inline __m512i bytes_of(uint8_t *p, const int32_t *s, size_t i, size_t end, vf scale, vf top)
+{
+    const vf full = vf_set(255.0f);
+    __m512i sum = _mm512_setzero_si512();
+    for (; i < end; i += LANES) {
+        const __mmask16 m = end - i >= LANES ? (__mmask16)0xFFFF : vf_mask(end - i);
+        const vf x = exp2_rough(vf_sub(vf_mul(_mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(m, s + i)), scale), top));
+        const __m512i w = _mm512_maskz_cvtps_epi32(m, vf_mul(x, full));
+        sum = _mm512_add_epi32(sum, w);
+        _mm512_mask_cvtepi32_storeu_epi8(p + i, m, w);
+    }
+    return sum;
+}
+
+void reel_softmax_int8_avx512bf16(uint8_t *p, float *weight, const int32_t *s, size_t n, size_t room, float factor, const float *panel,
+                                  float *sum)
+{
+    const float turn = factor * log2_e;
+    const size_t groups = (n + REEL_GROUP - 1) / REEL_GROUP;
+    float most = -__builtin_inff(), all = 0;
+    for (size_t g = 0; g < groups; g++) {
+        float top = -__builtin_inff();
+        for (size_t j = g * REEL_GROUP; j < n && j < (g + 1) * REEL_GROUP; j += REEL_PANEL) {
+            const float x = top_of(s, j, n - j < REEL_PANEL ? n : j + REEL_PANEL, turn * panel[j / REEL_PANEL]);
+            top = x > top ? x : top;
+        }
+        weight[g] = top;
+        most = top > most ? top : most;
+    }
+    float bytes[LANES];
+    for (size_t first = 0; first < groups; first += LANES) {
+        const size_t here = groups - first < LANES ? groups - first : LANES;
+        for (size_t g = first; g < first + here; g++) {
+            __m512i total = _mm512_setzero_si512();
+            for (size_t j = g * REEL_GROUP; j < n && j < (g + 1) * REEL_GROUP; j += REEL_PANEL)
+                total = _mm512_add_epi32(total, bytes_of(p, s, j, n - j < REEL_PANEL ? n : j + REEL_PANEL,
+                                                         vf_set(turn * panel[j / REEL_PANEL]), vf_set(weight[g])));
+            bytes[g - first] = (float)_mm512_reduce_add_epi32(total);
+        }
+        const vf w = exp2_near(vf_sub(vf_get(weight + first, here), vf_set(most)));
+        vf_put(weight + first, w, here);
+        all += vf_sum(vf_keep(vf_mul(w, vf_get(bytes, here)), vf_set(0.0f), here));
+    }
+    for (size_t i = n; i < room; i++)
+        p[i] = 0;
+    *sum = all;
+}

@@ -1,4 +1,4 @@
-/* Rows of the low table that read or write bfloat16, and those of attention in whole numbers: as low_tmpl.h. */
+/* Rows of the low table that read or write bfloat16 and what goes with them: as low_tmpl.h. */
 #include "kernels/low_rows.h"
 
 /* ---- conversions ---- */
@@ -31,16 +31,6 @@ static inline vf exp2_near(vf x)
     p = vf_fma(p, f, vf_set(0.24024745f));
     p = vf_fma(p, f, vf_set(0.693121815f));
     p = vf_fma(p, f, vf_set(0.999999261f));
-    return vf_ldexp_down(p, n);
-}
-
-/* The same to 8e-5: the result becomes a byte, whose half step is 2e-3. */
-static inline vf exp2_rough(vf x)
-{
-    const vf n = vf_round(x), f = vf_sub(x, n);
-    vf p = vf_fma(vf_set(0.05517074838f), f, vf_set(0.24261009693f));
-    p = vf_fma(p, f, vf_set(0.69326102734f));
-    p = vf_fma(p, f, vf_set(0.99992811680f));
     return vf_ldexp_down(p, n);
 }
 
@@ -89,7 +79,7 @@ void SIMD_NAME(softmax_bwd_bf16)(uint16_t *p, uint16_t *ds, const float *s, cons
     }
 }
 
-/* ---- scores in whole numbers ---- */
+/* ---- attention in whole numbers ---- */
 
 static inline vf key_part(const uint16_t *x, const float *mean, size_t n)
 {
@@ -111,64 +101,6 @@ void SIMD_NAME(quantise_keys)(int8_t *q, float *scale, const uint16_t *x, size_t
             vi_put_bytes(q + r * ldq + i, vi_of(vf_mul(part, factor)), ldq - i);
         }
     *scale = top / 127.0f;
-}
-
-/* The largest of scale times each of the whole numbers [i, end). */
-static inline float top_of(const int32_t *s, size_t i, size_t end, float scale)
-{
-    const vi least = vi_set(INT32_MIN);
-    vi most = least;
-    for (; i < end; i += LANES)
-        most = vi_max(most, vi_keep(vi_get(s + i, end - i), least, end - i));
-    return scale * (float)vi_top(most);
-}
-
-/* 255 2^(scale s - top) to bytes; returns their sum. */
-static inline vi bytes_of(uint8_t *p, const int32_t *s, size_t i, size_t end, vf scale, vf top)
-{
-    const vf full = vf_set(255.0f);
-    vi sum = vi_set(0);
-    for (; i < end; i += LANES) {
-        const vf x = exp2_rough(vf_sub(vf_mul(vf_of(vi_get(s + i, end - i)), scale), top));
-        const vi w = vi_keep(vi_of(vf_mul(x, full)), vi_set(0), end - i);
-        sum = vi_add(sum, w);
-        vi_put_bytes(p + i, w, end - i);
-    }
-    return sum;
-}
-
-void SIMD_NAME(softmax_int8)(uint8_t *p, float *weight, const int32_t *s, size_t n, size_t room, float factor, const float *panel,
-                             float *sum)
-{
-    const float turn = factor * log2_e;
-    const size_t groups = (n + REEL_GROUP - 1) / REEL_GROUP;
-    float most = -__builtin_inff(), all = 0;
-    for (size_t g = 0; g < groups; g++) {
-        float top = -__builtin_inff();
-        for (size_t j = g * REEL_GROUP; j < n && j < (g + 1) * REEL_GROUP; j += REEL_PANEL) {
-            const float x = top_of(s, j, n - j < REEL_PANEL ? n : j + REEL_PANEL, turn * panel[j / REEL_PANEL]);
-            top = x > top ? x : top;
-        }
-        weight[g] = top;
-        most = top > most ? top : most;
-    }
-    float bytes[LANES];
-    for (size_t first = 0; first < groups; first += LANES) {
-        const size_t here = groups - first < LANES ? groups - first : LANES;
-        for (size_t g = first; g < first + here; g++) {
-            vi total = vi_set(0);
-            for (size_t j = g * REEL_GROUP; j < n && j < (g + 1) * REEL_GROUP; j += REEL_PANEL)
-                total = vi_add(total, bytes_of(p, s, j, n - j < REEL_PANEL ? n : j + REEL_PANEL,
-                                               vf_set(turn * panel[j / REEL_PANEL]), vf_set(weight[g])));
-            bytes[g - first] = (float)vi_sum(total);
-        }
-        const vf w = exp2_near(vf_sub(vf_get(weight + first, here), vf_set(most)));
-        vf_put(weight + first, w, here);
-        all += vf_sum(vf_keep(vf_mul(w, vf_get(bytes, here)), vf_set(0.0f), here));
-    }
-    for (size_t i = n; i < room; i++)
-        p[i] = 0;
-    *sum = all;
 }
 
 void SIMD_NAME(quantise_values)(uint16_t *q, const uint16_t *x, size_t ld, const float *factor, size_t rows, size_t d)
