@@ -279,7 +279,8 @@ def killed():
     reel("hub", "upload", "acme/kill", folder("up", contents(500)))
     pick = random.Random(5)
     left, done = 0, 0
-    for i in range(50):
+    rounds = 50
+    for i in range(rounds):
         fresh(**PARTS)
         fault("", None, "hub", -1, hang=0.03)
         fault("", None, "cdn", -1, hang=0.03)
@@ -303,7 +304,7 @@ def killed():
         if r.code != 0 or files("acme/kill") != c:
             check("the next try after a kill (round %d)" % i, False, r)
         old = c
-    check("20 times killed: the old state or the new, and the next try succeeds", left + done == 20 and left > 3, left, done)
+    check("%d times killed: the old state or the new, and the next try succeeds" % rounds, left + done == rounds and left > 3, left, done)
 
 
 for part in (new_changed_again, places, refusals, secrets_and_links, faults, lost_and_moved, damage, killed):
