@@ -41,8 +41,7 @@ char *reel_value_text(const reel_option *row, const void *field);
 void *reel_args_field(const reel_args *args, const reel_option *row);
 
 /* An option of TrainingArguments that has no meaning here. `accepts`: the values that change nothing, with '|' between;
- * "" means any; NULL none, and the value
- * is not shown. */
+ * "" means any; NULL none, and the value is not shown. */
 typedef struct reel_ignored { const char *name, *accepts, *note; } reel_ignored;
 const reel_ignored *reel_ignored_find(const char *name);
 

@@ -29,13 +29,13 @@ bool reel_precision_parse(const char *name, reel_precision *out)
 }
 
 /* AMX multiplies bfloat16 at many times the rate of float32, and AMD's cores do at twice. On Intel's cores without AMX the
- * vector instruction for it has half the rate of float32's (measured: bench/limit), and below AVX512_BF16 it would be emulated.
- * int8: AVX2 alone widens to 16 bits, which is still faster than float32 (measured: bench/run). */
+ * vector instruction for it has half the rate of float32's (measured: bench/limit), and below AVX512_BF16 it would be emulated. */
 static bool fast_bfloat16(unsigned flags)
 {
     return (flags & REEL_CPU_AMX_BF16) || ((flags & REEL_CPU_AVX512_BF16) && (flags & REEL_CPU_AMD));
 }
 
+/* int8 is faster than float32 from AVX2 on, even where it must be widened to 16 bits (measured: bench/run). */
 reel_precision reel_precision_usable(const reel_context *ctx, reel_precision wanted, const char **why)
 {
     const bool bfloat16 = fast_bfloat16(ctx->cpu_flags), int8 = ctx->cpu_flags & (REEL_CPU_AVX2 | REEL_CPU_AVX512_VNNI | REEL_CPU_AMX_INT8);

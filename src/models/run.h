@@ -32,6 +32,11 @@ typedef struct reel_run_settings {
                                  * them and before the other blocks are touched; NULL: they are kept */
 } reel_run_settings;
 
+/* What a run of a usable precision computes in: the kind of its large weights, and the type of its activations, which is bfloat16 for int8
+ * too where bfloat16 itself is slow: few products are left in it, and attention has its own. */
+reel_pack reel_run_pack(reel_precision precision);
+reel_dtype reel_run_dtype(reel_precision precision);
+
 /* backend NULL: the context's own (closed with the run); tests give another. */
 reel_status reel_run_open_with(const reel_model *model, const reel_run_settings *settings, reel_backend *backend,
                                reel_run **out, reel_error *err);

@@ -179,6 +179,13 @@ reel_status reel_run_make_plan(reel_run *run, reel_run_parts *out, reel_error *e
                                   : reel_fail(err, REEL_ERR_NOMEM, "the activations of this model are too large for any machine");
 }
 
+reel_pack reel_run_pack(reel_precision precision)
+{
+    return precision == REEL_PRECISION_INT8 ? REEL_PACK_INT8 : precision == REEL_PRECISION_BFLOAT16 ? REEL_PACK_BF16 : REEL_PACK_F32;
+}
+
+reel_dtype reel_run_dtype(reel_precision precision) { return precision == REEL_PRECISION_FLOAT32 ? REEL_F32 : REEL_BF16; }
+
 reel_status reel_run_begin(const reel_model *model, const reel_run_settings *settings, reel_run **out, reel_error *err)
 {
     const size_t max_batch = settings->max_batch;
@@ -210,9 +217,8 @@ reel_status reel_run_begin(const reel_model *model, const reel_run_settings *set
     }
     run->pass.packed = run->packed;
     run->pass.checkpointing = settings->checkpointing && mode == REEL_RUN_TRAIN;
-    run->pass.pack = run->precision == REEL_PRECISION_INT8 ? REEL_PACK_INT8 : run->precision == REEL_PRECISION_BFLOAT16 ? REEL_PACK_BF16 : REEL_PACK_F32;
-    if (run->precision != REEL_PRECISION_FLOAT32)
-        run->pass.dtype = REEL_BF16;  /* int8 too where bfloat16 itself is slow: few products are left in it, and attention has its own */
+    run->pass.pack = reel_run_pack(run->precision);
+    run->pass.dtype = reel_run_dtype(run->precision);
     *out = run;
     return REEL_OK;
 }

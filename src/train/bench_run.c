@@ -97,17 +97,13 @@ reel_status reel_bench_products(const reel_bencher *b, reel_bench_precision *out
     const size_t d = (size_t)c->hidden, wide = (size_t)c->intermediate;
     const size_t rows = (size_t)c->tokens > 1024 ? (size_t)c->tokens : 1024;
     const struct { size_t in, out; } shape[PRODUCTS] = {{d, 3 * d}, {d, d}, {d, wide}, {wide, d}};
-    const reel_pack kind = out->used == REEL_PRECISION_INT8 ? REEL_PACK_INT8
-                           : out->used == REEL_PRECISION_BFLOAT16 ? REEL_PACK_BF16 : REEL_PACK_F32;
-    const bool low = out->used != REEL_PRECISION_FLOAT32 &&
-                     reel_precision_usable(b->ctx, REEL_PRECISION_BFLOAT16, NULL) == REEL_PRECISION_BFLOAT16;
     products p = {0};
     double operations = 0, median;
     reel_status status = REEL_OK;
     REEL_TRY(reel_backend_open(b->ctx, &p.be, err));
     for (int i = 0; i < PRODUCTS; i++) {
         const reel_view size = {NULL, REEL_F32, rows, shape[i].out, 0};
-        REEL_TRY(product_make(&p, i, size, shape[i].in, low ? REEL_BF16 : REEL_F32, kind, err));
+        REEL_TRY(product_make(&p, i, size, shape[i].in, reel_run_dtype(out->used), reel_run_pack(out->used), err));
         operations += 2.0 * (double)rows * (double)shape[i].in * (double)shape[i].out;
     }
     p.be->planning = true;

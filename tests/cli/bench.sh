@@ -36,6 +36,12 @@ check "plain C: works" worked
 json_is "plain C: float32 for all, with a reason" 'all(r["used"] == "float32" for r in v["precisions"]) and p["bfloat16"]["why"] and p["int8"]["why"] and p["float32"]["path"] == "plain C" and v["step_clips"] == 3'
 run bench --model "$T/model" $S --isa c
 check "plain C: the reasons are told" [ "$(grep -c '^\(bfloat16\|int8\) .*float32 is used' "$T/out")" -eq 2 ]
+run bench --model "$T/model" $S --json --isa avx2
+if worked; then
+    json_is "AVX2: int8 is measured, and its path told" 'p["int8"]["used"] == "int8" and p["int8"]["path"] == "AVX2 widened" and p["int8"]["product_gops"] > 0 and p["bfloat16"]["used"] == "float32"'
+else
+    skip "bench with AVX2" "no AVX2"
+fi
 fails 1 "no such" "no model" bench --model "$T/nowhere" $S
 fails 2 "exclude" "two models" bench --model "$T/model" --from_config "$T/config.json"
 check "nothing is left after failures" nothing_left

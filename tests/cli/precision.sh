@@ -52,6 +52,23 @@ for d in bf16 int8; do
     run evaluate --model "$T/fit" --data "$T/data" --dtype $d --isa c
     check "evaluate --dtype $d without instructions: told once" warned_once
 done
+run predict $M "$clip" --json --isa avx2
+if worked; then  # AVX2 alone is enough for int8
+    cp "$T/out" "$T/avx2.json"
+    run predict $M "$clip" --dtype int8 --isa avx2 --json
+    check "int8 with AVX2 says nothing" silent
+    differs() { ! cmp -s "$T/out" "$T/avx2.json"; }
+    check "int8 with AVX2 is not float32" differs
+    cp "$T/out" "$T/avx2.int8.json"
+    run predict $M "$clip" --dtype int8 --isa avx2 --json --threads 1
+    check "int8 with AVX2: any number of threads" cmp -s "$T/out" "$T/avx2.int8.json"
+    run predict $M "$clip" -v --isa avx2 --dtype int8
+    check "-v names int8 with AVX2" said '^machine .*, int8$'
+    run predict $M "$clip" --dtype bf16 --isa avx2
+    check "bf16 with AVX2: told once" warned_once
+else
+    skip "int8 with AVX2" "no AVX2"
+fi
 run data pack "$T/data" $M --split val -o "$T/val.safetensors"
 run forward $M --input "$T/val.safetensors" -o "$T/plain.safetensors" --isa c
 run forward $M --input "$T/val.safetensors" -o "$T/low.safetensors" --isa c --dtype bf16

@@ -414,6 +414,34 @@ static void mapped_is_loaded(void **state)
         }
 }
 
+/* ---- the rule ---- */
+
+static void rule_of_processors(void **state)
+{
+    (void)state;
+    const reel_precision F32 = REEL_PRECISION_FLOAT32, BF16 = REEL_PRECISION_BFLOAT16, INT8 = REEL_PRECISION_INT8;
+    const struct { unsigned flags; reel_precision bf16, int8; } processors[] = {
+        {0, F32, F32},
+        {REEL_CPU_AVX2, F32, INT8},
+        {REEL_CPU_AVX2 | REEL_CPU_AVX512, F32, INT8},
+        {REEL_CPU_AVX2 | REEL_CPU_AVX512 | REEL_CPU_AVX512_VNNI, F32, INT8},
+        {REEL_CPU_AVX2 | REEL_CPU_AVX512 | REEL_CPU_AVX512_VNNI | REEL_CPU_AVX512_BF16, F32, INT8},
+        {REEL_CPU_AVX2 | REEL_CPU_AVX512 | REEL_CPU_AVX512_VNNI | REEL_CPU_AVX512_BF16 | REEL_CPU_AMD, BF16, INT8},
+        {REEL_CPU_AVX2 | REEL_CPU_AVX512 | REEL_CPU_AVX512_BF16 | REEL_CPU_AMX_BF16 | REEL_CPU_AMX_INT8, BF16, INT8},
+    };
+    reel_context *ctx = bed_context(&bed_tables[0]);
+    for (size_t i = 0; i < sizeof processors / sizeof *processors; i++) {
+        const struct { reel_precision wanted, used; } want[] = {{F32, F32}, {BF16, processors[i].bf16}, {INT8, processors[i].int8}};
+        ctx->cpu_flags = processors[i].flags;
+        for (size_t p = 0; p < 3; p++) {
+            const char *why = "?";
+            assert_int_equal(reel_precision_usable(ctx, want[p].wanted, &why), want[p].used);
+            assert_int_equal(why == NULL, want[p].wanted == want[p].used);
+        }
+    }
+    reel_context_close(&ctx);
+}
+
 /* ---- refusals ---- */
 
 static void wrong_use_is_refused(void **state)
@@ -455,7 +483,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forward_is_near), cmocka_unit_test(training_is_near), cmocka_unit_test(checkpointing_changes_nothing),
         cmocka_unit_test(same_from_run_to_run), cmocka_unit_test(plans), cmocka_unit_test(plan_is_kept), cmocka_unit_test(mapped_is_loaded),
-        cmocka_unit_test(wrong_use_is_refused),
+        cmocka_unit_test(rule_of_processors), cmocka_unit_test(wrong_use_is_refused),
     };
     return cmocka_run_group_tests_name("precision", tests, NULL, NULL);
 }
