@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/cpu.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "hub/locate.h"
@@ -42,13 +42,6 @@ static bool take(const reel_http_answer *a, const void *data, size_t n, void *us
     return true;
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static reel_status judge(const reel_http_answer *a, const sinking *s, const char *url, double seconds, reel_error *err)
 {
     char shown[300];
@@ -76,13 +69,13 @@ static reel_status fail_moved(const char *url, reel_error *err)
 
 static reel_status download(reel_http *http, const char *given, sinking *s, double seconds, reel_error *err)
 {
-    const double end = now() + seconds;
+    const double end = reel_now() + seconds;
     char location[8192], *url = reel_strdup(given);
     reel_status status = url == NULL ? reel_fail_nomem(err, "address") : REEL_OK;
     for (int hop = 0; status == REEL_OK; hop++) {
         reel_http_answer a;
         const reel_http_request r = {.method = "GET", .url = url, .anonymous = true, .sink = take, .user = s, .limit = 1 << 16,
-                                     .total = end - now() > 0.1 ? end - now() : 0.1};
+                                     .total = end - reel_now() > 0.1 ? end - reel_now() : 0.1};
         reel_http_once(http, &r, &a);
         const bool moved = a.end == REEL_HTTP_DONE && a.status / 100 == 3 && reel_http_header(&a, "Location", location, sizeof location);
         char *next = moved ? reel_url_join(url, location) : NULL;

@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/cpu.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -50,26 +50,19 @@ static void close_place(place *p)
     reel_free(p->revision);
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Something large is on its way: said when it begins, and every ten seconds. */
 static void on_event(const reel_hub_event *e, void *user)
 {
     enum { LARGE = 4 << 20, EVERY = 10 };
     place *p = user;
-    if (e->total < LARGE || e->done >= e->total || now() - p->told < EVERY)
+    if (e->total < LARGE || e->done >= e->total || reel_now() - p->told < EVERY)
         return;
     if (p->told == 0)
         reel_log(p->ctx, REEL_LOG_NOTE, "hub", "fetching %s of %s, %.0f MB", e->what, p->repo.id, (double)e->total / 1e6);
     else
         reel_log(p->ctx, REEL_LOG_NOTE, "hub", "fetching %s of %s: %.0f of %.0f MB", e->what, p->repo.id, (double)e->done / 1e6,
                  (double)e->total / 1e6);
-    p->told = now();
+    p->told = reel_now();
 }
 
 static reel_status get(place *p, reel_wanted *w, size_t n, reel_error *err)
@@ -200,9 +193,7 @@ static reel_status bring_model(place *p, bool weights, reel_error *err)
 {
     static const char *const processors[] = {"preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json"};
     bool has;
-    reel_status status = reel_session_open(p->ctx, &p->s, err);
-    if (status == REEL_OK)
-        status = get_first(p, "config.json", err);
+    reel_status status = get_first(p, "config.json", err);
     for (size_t i = 0; status == REEL_OK && i < sizeof processors / sizeof *processors; i++)
         status = get_optional(p, processors[i], &has, err);
     return status == REEL_OK && weights ? get_weights(p, err) : status;
@@ -225,41 +216,18 @@ static reel_status as_it_is(const char *name, char **out, reel_error *err)
     return *out != NULL ? REEL_OK : reel_fail_nomem(err, name);
 }
 
-static reel_status locate_model(reel_context *ctx, const char *name, bool weights, char **dir, reel_error *err)
+typedef enum wanted { MODEL, PROCESSOR, DATA } wanted;
+
+static reel_status bring(place *p, wanted what, const char *file, reel_error *err)
 {
-    place p = {.ctx = ctx};
-    const char *file;
-    bool nomem;
-    reel_error own = {0};
-    *dir = NULL;
-    if (err == NULL)
-        err = &own;
-    if (!read_name(name, &p.id, &p.revision, &file, &nomem) || file[0] != '\0') {
-        close_place(&p);
-        return nomem ? reel_fail_nomem(err, name) : as_it_is(name, dir, err);
-    }
-    p.repo = (reel_repo){REEL_REPO_MODEL, p.id, p.revision};
-    reel_status status = bring_model(&p, weights, err);
-    status = status == REEL_OK ? path_of(&p, NULL, dir, err) : explain(&p, status, "folder", err);
-    if (status == REEL_OK)
-        reel_log(ctx, REEL_LOG_DETAIL, "hub", "%s at commit %.12s: %s", p.id, p.commit, *dir);
-    close_place(&p);
-    return status;
+    reel_status status = reel_session_open(p->ctx, &p->s, err);
+    if (status != REEL_OK)
+        return status;
+    return what == DATA ? get_first(p, file, err) : bring_model(p, what == MODEL, err);
 }
 
-reel_status reel_hub_locate_model(reel_context *ctx, const char *name, char **dir, reel_error *err)
-{
-    return locate_model(ctx, name, true, dir, err);
-}
-
-reel_status reel_hub_locate_processor(reel_context *ctx, const char *name, char **dir, reel_error *err)
-{
-    return locate_model(ctx, name, false, dir, err);
-}
-
-/* ---- data ---- */
-
-reel_status reel_hub_locate_data(reel_context *ctx, const char *name, char **path, reel_error *err)
+/* A model is named without a file, data with one; *path is the snapshot's folder, or the file. */
+static reel_status locate(reel_context *ctx, const char *name, wanted what, char **path, reel_error *err)
 {
     place p = {.ctx = ctx};
     const char *file;
@@ -268,15 +236,30 @@ reel_status reel_hub_locate_data(reel_context *ctx, const char *name, char **pat
     *path = NULL;
     if (err == NULL)
         err = &own;
-    if (!read_name(name, &p.id, &p.revision, &file, &nomem) || file[0] == '\0') {
+    if (!read_name(name, &p.id, &p.revision, &file, &nomem) || (file[0] != '\0') != (what == DATA)) {
         close_place(&p);
         return nomem ? reel_fail_nomem(err, name) : as_it_is(name, path, err);
     }
-    p.repo = (reel_repo){REEL_REPO_DATASET, p.id, p.revision};
-    reel_status status = reel_session_open(ctx, &p.s, err);
-    if (status == REEL_OK)
-        status = get_first(&p, file, err);
-    status = status == REEL_OK ? path_of(&p, file, path, err) : explain(&p, status, "file", err);
+    p.repo = (reel_repo){what == DATA ? REEL_REPO_DATASET : REEL_REPO_MODEL, p.id, p.revision};
+    reel_status status = bring(&p, what, file, err);
+    status = status == REEL_OK ? path_of(&p, what == DATA ? file : NULL, path, err) : explain(&p, status, what == DATA ? "file" : "folder", err);
+    if (status == REEL_OK && what != DATA)
+        reel_log(ctx, REEL_LOG_DETAIL, "hub", "%s at commit %.12s: %s", p.id, p.commit, *path);
     close_place(&p);
     return status;
+}
+
+reel_status reel_hub_locate_model(reel_context *ctx, const char *name, char **dir, reel_error *err)
+{
+    return locate(ctx, name, MODEL, dir, err);
+}
+
+reel_status reel_hub_locate_processor(reel_context *ctx, const char *name, char **dir, reel_error *err)
+{
+    return locate(ctx, name, PROCESSOR, dir, err);
+}
+
+reel_status reel_hub_locate_data(reel_context *ctx, const char *name, char **path, reel_error *err)
+{
+    return locate(ctx, name, DATA, path, err);
 }

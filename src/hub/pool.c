@@ -1,7 +1,7 @@
 #include "hub/pool.h"
 
-#include <time.h>
 
+#include "base/cpu.h"
 #include "base/mem.h"
 
 enum { THREADS_MAX = 16 };
@@ -23,21 +23,14 @@ typedef struct crew {
     double since, told;
 } crew;
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Under the lock. */
 static void tell(crew *c, const char *file)
 {
-    const double seconds = now() - c->since;
+    const double seconds = reel_now() - c->since;
     const uint64_t done = c->total > 0 && c->done > c->total ? c->total : c->done;
     const reel_hub_event e = {.what = file, .done = done, .total = c->total, .files_done = c->files_done, .files = c->n,
                               .bytes_per_second = seconds > 0.2 && c->done > c->before ? (double)(c->done - c->before) / seconds : 0};
-    c->told = now();
+    c->told = reel_now();
     if (c->p->event != NULL)
         c->p->event(&e, c->p->user);
 }
@@ -50,7 +43,7 @@ static bool fetched(int64_t bytes, const char *file, void *user)
     if (bytes > EARLIER)
         c->before += (uint64_t)bytes;
     c->done = bytes < 0 && (uint64_t)-bytes > c->done ? 0 : c->done + (uint64_t)bytes;
-    if (now() - c->told > 0.05)
+    if (reel_now() - c->told > 0.05)
         tell(c, file);
     const bool go_on = !c->stop;
     pthread_mutex_unlock(&c->lock);
@@ -111,7 +104,7 @@ reel_status reel_pool_get(const reel_pool *p, reel_session *s, reel_wanted *w, s
     pthread_t thread[THREADS_MAX];
     size_t threads = 0;
     crew c = {.p = p, .first = s, .w = w, .n = n, .lock = PTHREAD_MUTEX_INITIALIZER, .total = total, .count_total = total == 0,
-              .since = now()};
+              .since = reel_now()};
     c.get = (reel_get){.repo = p->repo, .local = p->local, .force = p->force, .fetched = fetched, .announced = announced, .user = &c};
     const size_t wanted = p->threads < 1 ? 1 : p->threads > THREADS_MAX ? THREADS_MAX : (size_t)p->threads;
     while (threads + 1 < wanted && threads + 1 < n && pthread_create(&thread[threads], NULL, thread_main, &c) == 0)
