@@ -272,6 +272,16 @@ def evil_names():
     check(get(h, "config.json", "--offline").code == 1, "a ref that is no commit")
 
 
+def ends_at_once(h, after):
+    """Does Ctrl-C after so many seconds of a download end it, as that signal's death?"""
+    p = start(mock, h, "hub", "download", "acme/vid", "model.safetensors")
+    time.sleep(after)
+    p.send_signal(signal.SIGINT)
+    begun = time.time()
+    p.communicate()
+    return p.returncode == -signal.SIGINT and time.time() - begun < 3
+
+
 def resumed():
     h = fresh({"server": "cdn", "method": "GET", "rate": 2_000_000, "times": -1})
     p = start(mock, h, "hub", "download", "acme/vid", "model.safetensors")
@@ -297,19 +307,9 @@ def resumed():
     r = get(h, "model.safetensors")
     check(r.code == 0 and not mock.log("GET", server="cdn"), "a partial file that is whole", r)
     h = fresh({"server": "cdn", "method": "GET", "rate": 2_000_000, "times": -1})
-    p = start(mock, h, "hub", "download", "acme/vid", "model.safetensors")
-    time.sleep(0.5)
-    p.send_signal(signal.SIGINT)
-    begun = time.time()
-    p.communicate()
-    check(p.returncode == -signal.SIGINT and time.time() - begun < 3, "Ctrl-C ends it at once")
+    check(ends_at_once(h, 0.5), "Ctrl-C ends it at once")
     h = fresh({"method": "HEAD", "path": "/resolve/", "status": 429, "headers": {"Retry-After": "100"}, "times": -1})
-    p = start(mock, h, "hub", "download", "acme/vid", "model.safetensors")
-    time.sleep(1)
-    p.send_signal(signal.SIGINT)
-    begun = time.time()
-    p.communicate()
-    check(p.returncode == -signal.SIGINT and time.time() - begun < 3, "Ctrl-C ends a wait, too")
+    check(ends_at_once(h, 1), "Ctrl-C ends a wait, too")
     h = fresh({"method": "HEAD", "path": "/resolve/", "status": 429, "headers": {"Retry-After": "4000"}, "times": -1})
     r = get(h, "model.safetensors")
     check(fails(r, 1, "no more requests") and r.seconds < 5, "a wait above five minutes is told, not waited for", r)

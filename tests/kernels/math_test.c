@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "base/cpu.h"
+#include "../level.h"
 #include "kernels/math.h"
 
 enum { ROOM = 4096, GUARD = 64 };
@@ -447,11 +447,6 @@ static int run_level(const char *name, unsigned flags)
 
 int main(int argc, char **argv)
 {
-    const char *name = argc > 1 ? argv[1] : "c";
-    unsigned flags = strcmp(name, "avx512") == 0 ? REEL_CPU_AVX2 | REEL_CPU_AVX512 : strcmp(name, "avx2") == 0 ? REEL_CPU_AVX2 : 0;
-    if ((reel_cpu_flags() & flags) != flags) {
-        printf("1..0 # skipped: this processor has no %s\n", name);
-        return 0;
-    }
-    return run_level(name, flags);
+    unsigned flags;
+    return test_level(argc, argv, &flags) ? run_level(argc > 1 ? argv[1] : "c", flags) : 0;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "base/cpu.h"
+#include "../level.h"
 #include "kernels/pixel.h"
 
 enum { GUARD = 64, MOST = 2048, FILL = 0x5a };
@@ -372,12 +372,9 @@ static void test_yuv_values(void **state)
 
 int main(int argc, char **argv)
 {
-    const char *level = argc > 1 ? argv[1] : "c";
-    unsigned flags = strcmp(level, "avx512") == 0 ? REEL_CPU_AVX2 | REEL_CPU_AVX512 : strcmp(level, "avx2") == 0 ? REEL_CPU_AVX2 : 0;
-    if ((flags & reel_cpu_flags()) != flags) {
-        printf("1..0 # SKIP this processor has no %s\n", level);
+    unsigned flags;
+    if (!test_level(argc, argv, &flags))
         return 0;
-    }
     reel_pixel_kernels_select(&plain, 0);
     reel_pixel_kernels_select(&fast, flags);
     const struct CMUnitTest tests[] = {

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "base/cpu.h"
+#include "../level.h"
 #include "base/mem.h"
 #include "transforms/transform.h"
 #include "pattern.h"
@@ -79,12 +79,9 @@ static void test_golden(void **state)
 
 int main(int argc, char **argv)
 {
-    const char *level = argc > 1 ? argv[1] : "c";
-    unsigned flags = strcmp(level, "avx512") == 0 ? REEL_CPU_AVX2 | REEL_CPU_AVX512 : strcmp(level, "avx2") == 0 ? REEL_CPU_AVX2 : 0;
-    if ((flags & reel_cpu_flags()) != flags) {
-        printf("1..0 # SKIP this processor has no %s\n", level);
+    unsigned flags;
+    if (!test_level(argc, argv, &flags))
         return 0;
-    }
     reel_pixel_kernels_select(&kernels, flags);
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_golden)};
     return cmocka_run_group_tests_name("processors' pixels", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* The picture of the test vectors, and their checksum. */
+/* The picture of the test vectors. */
 #ifndef REEL_TESTS_PATTERN_H
 #define REEL_TESTS_PATTERN_H
 
@@ -6,17 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-static inline uint32_t crc32(const void *data, size_t n)
-{
-    const uint8_t *p = data;
-    uint32_t c = 0xFFFFFFFFu;
-    for (size_t i = 0; i < n; i++) {
-        c ^= p[i];
-        for (int k = 0; k < 8; k++)
-            c = c >> 1 ^ (c & 1 ? 0xEDB88320u : 0);
-    }
-    return ~c;
-}
+#include "../crc32.h"
 
 /* The pattern of the test vectors, interleaved. */
 static inline uint8_t *pattern(size_t h, size_t w)

@@ -7,21 +7,11 @@
 
 #include <libavutil/frame.h>
 
+#include "../crc32.h"
 #include "base/cpu.h"
 #include "base/file.h"
 #include "shared.h"
 #include "video/media.h"
-
-static uint32_t crc32(const uint8_t *p, size_t n)
-{
-    uint32_t c = 0xFFFFFFFFu;
-    for (size_t i = 0; i < n; i++) {
-        c ^= p[i];
-        for (int k = 0; k < 8; k++)
-            c = c >> 1 ^ (c & 1 ? 0xEDB88320u : 0);
-    }
-    return ~c;
-}
 
 typedef struct picture { uint8_t *rgb; size_t n; } picture;
 
