@@ -325,3 +325,10 @@ char *reel_json_dump(const reel_json *j, int indent, reel_json_style style)
     write_value(&t, jt(j), indent, style, 0);
     return reel_text_take(&t);
 }
+
+char *reel_json_file_text(const reel_json *j, reel_json_style style)
+{
+    char *text = j != NULL ? reel_json_dump(j, 2, style) : NULL, *line = text != NULL ? reel_format("%s\n", text) : NULL;
+    reel_free(text);
+    return line;
+}

@@ -62,5 +62,7 @@ typedef enum reel_json_style { REEL_JSON_KEEP = 0, REEL_JSON_SORTED = 1 } reel_j
 /* indent 0: one line with ", " and ": ". No line end behind. Numeric keys of id2label are sorted as numbers by the caller's
  * order (use KEEP). NULL: no memory. Free with reel_free. */
 char *reel_json_dump(const reel_json *j, int indent, reel_json_style style);
+/* The same with two spaces and a line end, as a file has it; NULL also for j NULL. */
+char *reel_json_file_text(const reel_json *j, reel_json_style style);
 
 #endif

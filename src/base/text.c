@@ -276,3 +276,9 @@ bool reel_ends_with(const char *name, const char *suffix)
     size_t n = strlen(name), m = strlen(suffix);
     return n >= m && strcasecmp(name + n - m, suffix) == 0;
 }
+
+size_t reel_line_length(const char *s)
+{
+    const size_t n = strcspn(s, "\n");
+    return n + (s[n] == '\n');
+}

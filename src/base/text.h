@@ -39,6 +39,9 @@ void reel_format_double(char out[32], double value);
 /* strcmp for qsort of char * arrays: code point order of UTF-8, no locale. */
 int reel_compare_text(const void *a, const void *b);
 
+/* Bytes of the line that begins at s, its line end included. */
+size_t reel_line_length(const char *s);
+
 /* Does `name` end with `suffix`, letters of ASCII compared without case? */
 bool reel_ends_with(const char *name, const char *suffix);
 

@@ -60,9 +60,7 @@ done:
 static void default_processor(reel_processor *p, int size)
 {
     static const double mean[3] = { 0.485, 0.456, 0.406 }, std[3] = { 0.229, 0.224, 0.225 };
-    *p = (reel_processor){ .do_resize = true, .do_center_crop = true, .do_rescale = true, .do_normalize = true,
-                           .shortest_edge = size, .crop_height = size, .crop_width = size, .resample = 2,
-                           .rescale_factor = 1.0 / 255 };
+    reel_processor_defaults(p, reel_processor_class_of(NULL), size, size);
     memcpy(p->mean, mean, sizeof mean);
     memcpy(p->std, std, sizeof std);
 }
@@ -83,20 +81,20 @@ static void resize_processor(reel_processor *p, int was, int size)
     p->crop_height = p->crop_width = size;
 }
 
-static reel_status open_model(const reel_lens_wish *wish, reel_lens *v, reel_error *err)
+static reel_status open_model(const char *dir, int64_t image_size, reel_lens *v, reel_error *err)
 {
     shape s;
-    reel_status status = read_shape(wish->model, &s, err);
+    reel_status status = read_shape(dir, &s, err);
     if (status == REEL_OK)
-        status = reel_processor_read(wish->model, s.type, (int)s.height, (int)s.width, &v->processor, err);
+        status = reel_processor_read(dir, s.type, (int)s.height, (int)s.width, &v->processor, err);
     if (status != REEL_OK)
         return status;
     v->frames = (int)s.frames;
     v->height = (int)s.height;
     v->width = (int)s.width;
-    if (wish->image_size > 0 && (wish->image_size != s.height || wish->image_size != s.width)) {
-        resize_processor(&v->processor, (int)s.height, (int)wish->image_size);
-        v->height = v->width = (int)wish->image_size;
+    if (image_size > 0 && (image_size != s.height || image_size != s.width)) {
+        resize_processor(&v->processor, (int)s.height, (int)image_size);
+        v->height = v->width = (int)image_size;
     }
     return REEL_OK;
 }
@@ -120,9 +118,7 @@ reel_status reel_lens_open(reel_context *ctx, const reel_lens_wish *wish, reel_l
     *out = (reel_lens){ .frames = DEFAULT_FRAMES };
     if (wish->model[0] != 0) {
         REEL_TRY(reel_hub_locate_processor(ctx, wish->model, &dir, err));
-        reel_lens_wish here = *wish;
-        here.model = dir;
-        REEL_TRY(open_model(&here, out, err));
+        REEL_TRY(open_model(dir, wish->image_size, out, err));
     } else {
         out->height = out->width = wish->image_size > 0 ? (int)wish->image_size : DEFAULT_SIZE;
         default_processor(&out->processor, out->width);

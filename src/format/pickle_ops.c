@@ -13,8 +13,7 @@ static reel_status push_kind(pk_machine *m, pk_kind kind, reel_error *err)
 }
 
 static reel_status op_none(pk_machine *m, reel_error *err) { return push_kind(m, PK_NONE, err); }
-static reel_status op_true(pk_machine *m, reel_error *err) { return push_kind(m, PK_BOOL, err); }
-static reel_status op_false(pk_machine *m, reel_error *err) { return push_kind(m, PK_BOOL, err); }
+static reel_status op_bool(pk_machine *m, reel_error *err) { return push_kind(m, PK_BOOL, err); }
 static reel_status op_list(pk_machine *m, reel_error *err) { return push_kind(m, PK_LIST, err); }
 static reel_status op_dict(pk_machine *m, reel_error *err) { return push_kind(m, PK_DICT, err); }
 static reel_status op_empty_tuple(pk_machine *m, reel_error *err) { return push_kind(m, PK_TUPLE, err); }
@@ -234,7 +233,7 @@ static const struct { uint8_t code; reel_status (*run)(pk_machine *m, reel_error
     {'c', reel_pk_op_global}, {'(', op_mark}, {'.', op_stop}, {'R', reel_pk_op_reduce}, {'b', op_build}, {'Q', reel_pk_op_persid},
     {'q', op_put1}, {'r', op_put4}, {'h', op_get1}, {'j', op_get4},
     {'X', op_text}, {'J', op_int4}, {'K', op_int1}, {'M', op_int2}, {0x8a, op_long}, {'G', op_float},
-    {'N', op_none}, {0x88, op_true}, {0x89, op_false},
+    {'N', op_none}, {0x88, op_bool}, {0x89, op_bool},
     {')', op_empty_tuple}, {'t', op_tuple}, {0x85, op_tuple1}, {0x86, op_tuple2}, {0x87, op_tuple3},
     {']', op_list}, {'a', op_append}, {'e', op_appends}, {'}', op_dict}, {'s', op_set_item}, {'u', op_set_items},
 };

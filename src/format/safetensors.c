@@ -26,17 +26,5 @@ reel_status reel_st_read(const uint8_t *file, size_t size, const char *what, ree
 
 reel_status reel_st_open(const char *path, reel_tensors *out, reel_error *err)
 {
-    reel_status status = REEL_OK;
-    reel_tensors st = {0};
-    reel_map map = {0};
-    *out = (reel_tensors){0};
-    REEL_TRY(reel_file_map(path, &map, err));
-    REEL_TRY(reel_st_read(map.data, map.n, path, &st, err));
-    REEL_TRY(reel_tensors_adopt(&st, &map, path, err));
-    *out = st;
-    st = (reel_tensors){0};
-done:
-    reel_tensors_close(&st);
-    reel_file_unmap(&map);
-    return status;
+    return reel_tensors_open(path, reel_st_read, out, err);
 }

@@ -64,7 +64,8 @@ reel_status reel_tensor_name_check(const char *name, const char *what, reel_erro
     return REEL_OK;
 }
 
-reel_status reel_tensors_adopt(reel_tensors *t, reel_map *map, const char *path, reel_error *err)
+/* The table takes the mapping over (*map is emptied) and remembers the path. */
+static reel_status adopt(reel_tensors *t, reel_map *map, const char *path, reel_error *err)
 {
     t->path = reel_strdup(path);
     t->map = reel_calloc(1, sizeof *t->map);
@@ -75,6 +76,23 @@ reel_status reel_tensors_adopt(reel_tensors *t, reel_map *map, const char *path,
     t->file_bytes = map->n;
     *map = (reel_map){0};
     return REEL_OK;
+}
+
+reel_status reel_tensors_open(const char *path, reel_tensors_reader *read, reel_tensors *out, reel_error *err)
+{
+    reel_status status = REEL_OK;
+    reel_tensors t = {0};
+    reel_map map = {0};
+    *out = (reel_tensors){0};
+    REEL_TRY(reel_file_map(path, &map, err));
+    REEL_TRY(read(map.data, map.n, path, &t, err));
+    REEL_TRY(adopt(&t, &map, path, err));
+    *out = t;
+    t = (reel_tensors){0};
+done:
+    reel_tensors_close(&t);
+    reel_file_unmap(&map);
+    return status;
 }
 
 /* Room for `more` elements behind the n of *items. */

@@ -38,8 +38,10 @@ const char *reel_tensors_metadata(const reel_tensors *t, const char *key);      
 reel_status reel_tensors_sort(reel_tensors *t, const char *what, reel_error *err);
 /* A name that could be printed: no control byte. */
 reel_status reel_tensor_name_check(const char *name, const char *what, reel_error *err);
-/* The table of a mapped file takes the mapping over (*map is emptied) and remembers the path. */
-reel_status reel_tensors_adopt(reel_tensors *t, reel_map *map, const char *path, reel_error *err);
+/* Fills a table from the bytes of a whole file, into which it may point. */
+typedef reel_status reel_tensors_reader(const uint8_t *file, size_t size, const char *what, reel_tensors *out, reel_error *err);
+/* A file, mapped and read; the table owns the mapping. */
+reel_status reel_tensors_open(const char *path, reel_tensors_reader *read, reel_tensors *out, reel_error *err);
 /* Moves all that `part` owns to the end of `all`, unsorted. */
 reel_status reel_tensors_append(reel_tensors *all, reel_tensors *part, const char *what, reel_error *err);
 

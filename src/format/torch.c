@@ -256,17 +256,5 @@ reel_status reel_torch_read(const uint8_t *file, size_t size, const char *what, 
 
 reel_status reel_torch_open(const char *path, reel_tensors *out, reel_error *err)
 {
-    reel_status status = REEL_OK;
-    reel_tensors t = {0};
-    reel_map map = {0};
-    *out = (reel_tensors){0};
-    REEL_TRY(reel_file_map(path, &map, err));
-    REEL_TRY(reel_torch_read(map.data, map.n, path, &t, err));
-    REEL_TRY(reel_tensors_adopt(&t, &map, path, err));
-    *out = t;
-    t = (reel_tensors){0};
-done:
-    reel_tensors_close(&t);
-    reel_file_unmap(&map);
-    return status;
+    return reel_tensors_open(path, reel_torch_read, out, err);
 }

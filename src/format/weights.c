@@ -10,17 +10,13 @@
 
 enum { MAX_SHARDS = 1000, INDEX_LIMIT = 64 << 20 };
 
-/* One form of stored weights. */
-typedef struct form {
-    const char *file;
-    reel_status (*open)(const char *path, reel_tensors *out, reel_error *err);
-    bool index;   /* the file names shards, which `open` reads */
-} form;
-
-static const form forms[] = {
-    {"model.safetensors", reel_st_open, false}, {"model.safetensors.index.json", reel_st_open, true},
-    {"pytorch_model.bin", reel_torch_open, false}, {"pytorch_model.bin.index.json", reel_torch_open, true},
+const reel_weights_form reel_weights_form_of[REEL_WEIGHTS_FORMS] = {
+    {"model.safetensors", false}, {"model.safetensors.index.json", true}, {"pytorch_model.bin", false}, {"pytorch_model.bin.index.json", true},
 };
+
+/* What reads a form's file, or its shards. */
+typedef reel_status open_fn(const char *path, reel_tensors *out, reel_error *err);
+static open_fn *const openers[REEL_WEIGHTS_FORMS] = {reel_st_open, reel_st_open, reel_torch_open, reel_torch_open};
 
 /* A shard lies in the folder of its index: a name with a path in it would make us read another file. */
 static bool plain_name(const char *name)
@@ -81,7 +77,7 @@ static reel_status check_shard(const reel_tensors *shard, const reel_json *map, 
 }
 
 /* Adds the shard `name` of the folder to `all`. */
-static reel_status open_shard(const form *f, const char *dir, const char *name, const reel_json *map, const char *path,
+static reel_status open_shard(open_fn *open, const char *dir, const char *name, const reel_json *map, const char *path,
                               reel_tensors *all, reel_error *err)
 {
     reel_status status = REEL_OK;
@@ -89,7 +85,7 @@ static reel_status open_shard(const form *f, const char *dir, const char *name, 
     char *file = reel_path_join(dir, name);
     if (file == NULL)
         return reel_fail_nomem(err, path);
-    REEL_TRY(f->open(file, &shard, err));
+    REEL_TRY(open(file, &shard, err));
     REEL_TRY(check_shard(&shard, map, name, path, err));
     REEL_TRY(reel_tensors_append(all, &shard, path, err));
 done:
@@ -98,7 +94,7 @@ done:
     return status;
 }
 
-static reel_status open_index(const form *f, const char *dir, const char *path, reel_tensors *out, reel_error *err)
+static reel_status open_index(open_fn *open, const char *dir, const char *path, reel_tensors *out, reel_error *err)
 {
     reel_status status = REEL_OK;
     reel_json *index = NULL;
@@ -118,7 +114,7 @@ static reel_status open_index(const form *f, const char *dir, const char *path, 
         goto done;
     }
     for (size_t i = 0; i < n; i++)
-        REEL_TRY(open_shard(f, dir, names[i], map, path, &all, err));
+        REEL_TRY(open_shard(open, dir, names[i], map, path, &all, err));
     REEL_TRY(reel_tensors_sort(&all, path, err));
     *out = all;
     all = (reel_tensors){0};
@@ -132,17 +128,17 @@ done:
 reel_status reel_weights_open(const char *dir, reel_tensors *out, reel_error *err)
 {
     *out = (reel_tensors){0};
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        char *path = reel_path_join(dir, forms[i].file);
+    for (size_t i = 0; i < REEL_WEIGHTS_FORMS; i++) {
+        const reel_weights_form *f = &reel_weights_form_of[i];
+        char *path = reel_path_join(dir, f->file);
         if (path == NULL)
             return reel_fail_nomem(err, dir);
         bool there = reel_exists(path);
-        reel_status status = !there ? REEL_OK : forms[i].index ? open_index(&forms[i], dir, path, out, err)
-                                                               : forms[i].open(path, out, err);
+        reel_status status = !there ? REEL_OK : f->index ? open_index(openers[i], dir, path, out, err) : openers[i](path, out, err);
         reel_free(path);
         if (there)
             return status;
     }
-    return reel_fail(err, REEL_ERR_NOT_FOUND, "%s: no weights found: none of %s, %s, %s, %s is there", dir, forms[0].file,
-                     forms[1].file, forms[2].file, forms[3].file);
+    return reel_fail(err, REEL_ERR_NOT_FOUND, "%s: no weights found: none of %s, %s, %s, %s is there", dir,
+                     reel_weights_form_of[0].file, reel_weights_form_of[1].file, reel_weights_form_of[2].file, reel_weights_form_of[3].file);
 }

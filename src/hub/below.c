@@ -148,11 +148,7 @@ int reel_below_copy(int from, int dir, const char *name)
     ssize_t n = 0;
     bool good = to >= 0;
     while (good && (n = read(from, buffer, sizeof buffer)) > 0)
-        for (ssize_t at = 0; good && at < n;) {
-            const ssize_t w = write(to, buffer + at, (size_t)(n - at));
-            good = w > 0;
-            at += w > 0 ? w : 0;
-        }
+        good = write_all(to, buffer, (size_t)n);
     good = good && n == 0 && fsync(to) == 0;
     const int e = good ? 0 : errno;
     if (to >= 0)

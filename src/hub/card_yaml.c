@@ -191,8 +191,6 @@ void reel_card_yaml(reel_text *out, const reel_card *c)
 
 /* ---- one that is there ---- */
 
-static size_t line_length(const char *s) { return strcspn(s, "\n") + (s[strcspn(s, "\n")] == '\n'); }
-
 static bool is_fence(const char *line)
 {
     if (strncmp(line, "---", 3) != 0)
@@ -209,8 +207,8 @@ static bool find_block(const char *text, const char **begin, const char **end)
     text += strspn(text, " \t\r\n");
     if (!is_fence(text))
         return false;
-    *begin = text + line_length(text);
-    for (const char *line = *begin; *line != '\0'; line += line_length(line))
+    *begin = text + reel_line_length(text);
+    for (const char *line = *begin; *line != '\0'; line += reel_line_length(line))
         if (is_fence(line)) {
             *end = line;
             return true;
@@ -222,7 +220,7 @@ static bool find_block(const char *text, const char **begin, const char **end)
 static bool has_key(const char *begin, const char *end, const char *key)
 {
     const size_t n = strlen(key);
-    for (const char *line = begin; line < end; line += line_length(line)) {
+    for (const char *line = begin; line < end; line += reel_line_length(line)) {
         const bool quoted = *line == '"' || *line == '\'';
         const char *at = line + quoted;
         if (strncmp(at, key, n) == 0 && (!quoted || at[n] == *line) && at[n + quoted + strspn(at + n + quoted, " \t")] == ':')

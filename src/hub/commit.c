@@ -172,13 +172,12 @@ static reel_status send_text(reel_upload *u, const char *url, reel_http_answer *
 
 static reel_status fail_last(const reel_upload *u, const reel_http_answer *a, const char *url, int tries, reel_error *err)
 {
-    const reel_asked asked = {.repo = &u->repo, .url = url, .token_from = u->s.token_from, .writing = true};
     if (a->end != REEL_HTTP_DONE)
         return reel_http_fail(a, url, tries, err);
     if (a->status == 412)
         return reel_fail(err, REEL_ERR_MISMATCH, "%s: others commit to branch '%s' all the time. Start the upload again in a while; what "
                          "is stored is not sent again", u->id, u->repo.revision);
-    return reel_answer_fail(a, &asked, err);
+    return reel_upload_answer(u, a, url, NULL, err);
 }
 
 reel_status reel_upload_commit(reel_upload *u, char commit[41], char **commit_url, reel_error *err)

@@ -43,7 +43,7 @@ void reel_hub_downloaded_close(reel_hub_downloaded **shown)
 
 static reel_status run_pool(work *w, uint64_t total, reel_error *err)
 {
-    const reel_pool pool = {.ctx = w->ctx, .repo = w->repo, .local = w->to_folder ? &w->local : NULL, .force = w->a->force_download,
+    const reel_pool pool = {.repo = w->repo, .local = w->to_folder ? &w->local : NULL, .force = w->a->force_download,
                             .threads = (int)w->a->max_workers, .event = w->event, .user = w->user};
     reel_status status = reel_pool_get(&pool, &w->s, w->wanted, w->n, total, err);
     if (status == REEL_OK && w->commit[0] == '\0' && w->n > 0)

@@ -223,8 +223,7 @@ static reel_status after(way *w, const reel_http_answer *a, int *attempt, reel_e
     if (a->end == REEL_HTTP_DONE && a->status == 416 && w->at > 0 && w->renewals++ < RENEWALS)
         return restart(w, err);
     const bool storage = !reel_http_trusted(w->s->http, w->url);
-    const bool expired = a->status == 400 || a->status == 401 || a->status == 403 || a->status == 404 || a->status == 410;
-    if (a->end == REEL_HTTP_DONE && storage && expired && w->renewals++ < RENEWALS)
+    if (a->end == REEL_HTTP_DONE && storage && reel_http_expired(a->status) && w->renewals++ < RENEWALS)
         return renew(w, err);
     if (a->end == REEL_HTTP_DONE && a->status / 100 == 2) {  /* a consistent answer, and too short: once more, for the rest */
         if (++*attempt <= 2)

@@ -134,7 +134,6 @@ static size_t on_body(char *data, size_t size, size_t n, void *user)
     exchange *x = user;
     const size_t bytes = size * n, limit = x->r->limit > 0 ? x->r->limit : 1 << 20;
     note_status(x);
-    x->a->received += bytes;
     if (x->r->sink != NULL && x->a->status / 100 == 2) {
         x->stopped = !x->r->sink(x->a, data, bytes, x->r->user);
         return x->stopped ? 0 : bytes;
@@ -310,6 +309,8 @@ void reel_http_once(reel_http *h, const reel_http_request *r, reel_http_answer *
 }
 
 /* ---- again ---- */
+
+bool reel_http_expired(long status) { return status == 400 || status == 401 || status == 403 || status == 404 || status == 410; }
 
 /* "api";r=0;t=55 */
 static double rate_limit_seconds(const reel_http_answer *a)

@@ -27,7 +27,6 @@ typedef struct reel_http_answer {
     long status;              /* 200; 0: none came */
     reel_text headers;        /* "name: value\n" of the last answer */
     reel_text body;           /* where there was no sink, or the status was not 2xx: at most `limit` bytes */
-    uint64_t received;        /* bytes of the body */
     char reason[300];         /* libcurl's words, for any end but DONE */
 } reel_http_answer;
 void reel_http_answer_free(reel_http_answer *a);
@@ -61,6 +60,8 @@ void reel_http_once(reel_http *http, const reel_http_request *r, reel_http_answe
  * that may be repeated and have no sink. REEL_OK: an answer came, whatever its status. Else the host, why, and how often it was tried. */
 reel_status reel_http_send(reel_http *http, const reel_http_request *r, reel_http_answer *a, reel_error *err);
 
+/* Do stores say so of a signed address that has expired? They have several ways. */
+bool reel_http_expired(long status);
 /* Is it worth trying again? Then *seconds is how long to wait before try `attempt` + 1 (1 is the first): what the server asks for, else
  * 1, 2, 4, 8, 8 s; all with up to a fifth more or less. */
 bool reel_http_again(const reel_http_answer *a, int attempt, double *seconds);

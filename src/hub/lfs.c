@@ -26,9 +26,6 @@ static void on_sent(uint64_t bytes, void *user)
     reel_upload_tell(s->u, s->file->name, bytes);
 }
 
-/* Stores say so in several ways that a signed address has expired. */
-static bool is_expired(long status) { return status == 400 || status == 401 || status == 403 || status == 404 || status == 410; }
-
 static reel_status store_fail(const sending *s, const reel_http_answer *a, const char *url, reel_error *err)
 {
     char shown[300], words[512];
@@ -46,7 +43,7 @@ static reel_status put(sending *s, const char *url, uint64_t offset, uint64_t si
     reel_status status = reel_http_send(s->u->s.http, &r, a, err);
     if (status != REEL_OK)
         return status;
-    s->expired = is_expired(a->status);
+    s->expired = reel_http_expired(a->status);
     if (a->status / 100 != 2)
         return store_fail(s, a, url, err);
     s->u->before += size;
@@ -106,7 +103,7 @@ static reel_status complete(sending *s, const char *href, reel_json **parts, ree
         status = reel_http_send(s->u->s.http, &r, &a, err);
     }
     if (status == REEL_OK && a.status / 100 != 2) {
-        s->expired = is_expired(a.status);
+        s->expired = reel_http_expired(a.status);
         status = store_fail(s, &a, href, err);
     }
     reel_http_answer_free(&a);

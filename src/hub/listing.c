@@ -204,12 +204,18 @@ bool reel_pattern_match(const char *patterns, const char *path)
     return false;
 }
 
+bool reel_pattern_wanted(const char *include, const char *exclude, const char *path)
+{
+    const bool included = include == NULL || include[0] == '\0' || reel_pattern_match(include, path);
+    return included && (exclude == NULL || !reel_pattern_match(exclude, path));
+}
+
 void reel_listing_filter(reel_listing *l, const char *include, const char *exclude)
 {
     size_t kept = 0;
     for (size_t i = 0; i < l->n; i++) {
         const char *path = l->file[i].path;
-        if ((include[0] == '\0' || reel_pattern_match(include, path)) && !reel_pattern_match(exclude, path)) {
+        if (reel_pattern_wanted(include, exclude, path)) {
             l->file[kept++] = l->file[i];
         } else {
             reel_free(l->file[i].path);

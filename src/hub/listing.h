@@ -26,6 +26,8 @@ void reel_listing_note(int base, const char *commit, const reel_listing *l);
 
 /* Patterns as fnmatch has them, with commas between, '*' also over '/'; "data/" is all below data. "" lets everything through. */
 bool reel_pattern_match(const char *patterns, const char *path);
+/* Let through by both; NULL or "" for a rule that is not given. */
+bool reel_pattern_wanted(const char *include, const char *exclude, const char *path);
 /* Drops what include and exclude do not let through. */
 void reel_listing_filter(reel_listing *l, const char *include, const char *exclude);
 

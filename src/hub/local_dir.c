@@ -95,31 +95,24 @@ bool reel_local_is(const reel_local *l, const char *file, const char *etag)
 
 char *reel_local_lock_name(const char *file) { return reel_format("download/%s.lock", file); }
 
-/* 20 bytes as base64 with '-' and '_': 27 characters and a '='. */
-static void base64url(const unsigned char in[20], char out[29])
-{
-    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    for (int i = 0, n = 0; i < 20; i += 3) {
-        const unsigned v = (unsigned)in[i] << 16 | (unsigned)in[i + 1] << 8 | (i + 2 < 20 ? in[i + 2] : 0);
-        for (int k = 18; k >= 0; k -= 6)
-            out[n++] = digit[v >> k & 63];
-    }
-    out[27] = '=';
-    out[28] = '\0';
-}
-
+/* The name in base64 with '-' and '_' for '+' and '/'. */
 char *reel_local_partial_name(const char *file, const char *etag)
 {
     unsigned char sum[20];
-    char text[29];
+    reel_text text = {0};
     const char *slash = strrchr(file, '/'), *last = slash != NULL ? slash + 1 : file;
     char *name = reel_format("%s.metadata", last);
     if (name == NULL)
         return NULL;
     reel_sha1_bytes(name, strlen(name), sum);
     reel_free(name);
-    base64url(sum, text);
-    return reel_format("download/%.*s%s.%s.reel.incomplete", slash != NULL ? (int)(slash + 1 - file) : 0, file, text, etag);
+    reel_text_base64(&text, sum, sizeof sum);
+    for (char *c = text.s; c != NULL && *c != '\0'; c++)
+        *c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
+    char *partial = text.failed ? NULL : reel_format("download/%.*s%s.%s.reel.incomplete", slash != NULL ? (int)(slash + 1 - file) : 0, file,
+                                                     text.s, etag);
+    reel_text_free(&text);
+    return partial;
 }
 
 reel_status reel_local_place(const reel_local *l, const char *partial, const char *file, reel_error *err)

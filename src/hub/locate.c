@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "format/weights.h"
 #include "hub/cache.h"
 #include "hub/pool.h"
 
@@ -67,7 +68,7 @@ static void on_event(const reel_hub_event *e, void *user)
 
 static reel_status get(place *p, reel_wanted *w, size_t n, reel_error *err)
 {
-    const reel_pool pool = {.ctx = p->ctx, .repo = p->repo, .threads = THREADS, .event = on_event, .user = p};
+    const reel_pool pool = {.repo = p->repo, .threads = THREADS, .event = on_event, .user = p};
     p->told = 0;
     return reel_pool_get(&pool, &p->s, w, n, 0, err);
 }
@@ -159,17 +160,14 @@ done:
 
 static reel_status get_weights(place *p, reel_error *err)
 {
-    static const struct { const char *file; bool index; } forms[] = {
-        {"model.safetensors", false}, {"model.safetensors.index.json", true}, {"pytorch_model.bin", false}, {"pytorch_model.bin.index.json",
-            true},
-    };
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+    for (size_t i = 0; i < REEL_WEIGHTS_FORMS; i++) {
+        const reel_weights_form *form = &reel_weights_form_of[i];
         bool has;
-        reel_status status = get_optional(p, forms[i].file, &has, err);
+        reel_status status = get_optional(p, form->file, &has, err);
         if (status != REEL_OK)
             return status;
         if (has)
-            return forms[i].index ? get_shards(p, forms[i].file, err) : REEL_OK;
+            return form->index ? get_shards(p, form->file, err) : REEL_OK;
     }
     return reel_fail(err, REEL_ERR_NOT_FOUND,
                      "%s: it has no weights in a form that is read (model.safetensors, pytorch_model.bin, or their shards)%s",

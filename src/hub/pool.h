@@ -11,7 +11,6 @@ typedef struct reel_wanted {
 } reel_wanted;
 
 typedef struct reel_pool {
-    reel_context *ctx;
     reel_repo repo;
     const reel_local *local;
     bool force;

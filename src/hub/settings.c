@@ -62,7 +62,6 @@ static char *expanded(lookup *l, const char *path)
         reel_text_puts(&out, home);
         at++;
     }
-    reel_text_add(&out, "", 0);
     while (*at != '\0') {
         const size_t plain = strcspn(at, "$");
         reel_text_add(&out, at, plain);
@@ -167,7 +166,7 @@ static reel_hub *hub_new(lookup *l)
     token_of(l, h);
     h->ca_file = ca != NULL ? kept(l, reel_strdup(ca)) : NULL;
     h->agent = kept(l, reel_http_agent(value_of(l, "HF_HUB_USER_AGENT_ORIGIN")));
-    h->offline = is_true(value_of(l, "HF_HUB_OFFLINE") != NULL ? value_of(l, "HF_HUB_OFFLINE") : value_of(l, "TRANSFORMERS_OFFLINE"));
+    h->offline = is_true(first_of(l, "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"));
     h->implicit_token = !is_true(value_of(l, "HF_HUB_DISABLE_IMPLICIT_TOKEN"));
     h->symlinks = !is_true(value_of(l, "HF_HUB_DISABLE_SYMLINKS"));
     h->etag_timeout = seconds_of(l, "HF_HUB_ETAG_TIMEOUT", 10);

@@ -17,8 +17,6 @@ enum { INI_LIMIT = 1 << 20 };
 
 /* ---- the INI text ---- */
 
-static size_t line_length(const char *line) { return strcspn(line, "\n") + (line[strcspn(line, "\n")] == '\n'); }
-
 /* Is it "[name]"? */
 static bool is_section(const char *line, const char *name)
 {
@@ -47,11 +45,11 @@ char *reel_token_merged(const char *ini, const char *name, const char *token)
 {
     reel_text out = {0};
     bool ours = false;
-    for (const char *line = ini; *line != '\0'; line += line_length(line)) {
+    for (const char *line = ini; *line != '\0'; line += reel_line_length(line)) {
         if (line[0] == '[')
             ours = is_section(line, name);
         if (!ours)
-            reel_text_add(&out, line, line_length(line));
+            reel_text_add(&out, line, reel_line_length(line));
     }
     if (out.len > 0 && out.s[out.len - 1] != '\n')
         reel_text_puts(&out, "\n");
@@ -64,7 +62,7 @@ int64_t reel_token_expires(const char *ini, const char *token)
     char value[4096];
     int64_t expires = 0, at;
     bool ours = false;
-    for (const char *line = ini; *line != '\0'; line += line_length(line)) {
+    for (const char *line = ini; *line != '\0'; line += reel_line_length(line)) {
         if (line[0] == '[') {
             if (ours)
                 break;

@@ -162,7 +162,6 @@ done:
 reel_status reel_push_prepare(reel_context *ctx, const reel_push *push, char **id, reel_error *err)
 {
     reel_upload u;
-    reel_json *j = NULL;
     reel_http_answer a = {0};
     char *url = NULL;
     reel_status status = REEL_OK;
@@ -182,7 +181,6 @@ reel_status reel_push_prepare(reel_context *ctx, const reel_push *push, char **i
     u.id = NULL;
 done:
     reel_http_answer_free(&a);
-    reel_json_free(j);
     reel_free(url);
     close_upload(&u);
     return status;

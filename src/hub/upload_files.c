@@ -37,8 +37,7 @@ void reel_up_files_free(reel_up_files *files)
 static bool secret_name(const char *name)
 {
     static const char *const patterns = ".env,.env.*,.netrc,*.pem,*.p12,id_*";
-    const char *base = strrchr(name, '/');
-    return reel_pattern_match(patterns, base != NULL ? base + 1 : name);
+    return reel_pattern_match(patterns, reel_path_base(name));
 }
 
 static reel_status secret_check(const collecting *c, const reel_up_file *f, reel_error *err)
@@ -85,12 +84,6 @@ static reel_status add(collecting *c, char *name, const char *path, const struct
     return status;
 }
 
-static bool wanted(const reel_push *p, const char *name)
-{
-    const bool included = p->include == NULL || p->include[0] == '\0' || reel_pattern_match(p->include, name);
-    return included && (p->exclude == NULL || !reel_pattern_match(p->exclude, name));
-}
-
 /* A link is followed to a file inside the folder, and nowhere else. */
 static reel_status follow(const collecting *c, const char *path, struct stat *st, reel_error *err)
 {
@@ -121,7 +114,7 @@ static reel_status look(collecting *c, const char *path, const char *name, int d
         return reel_fail_errno(err, errno, path, "look at");
     if (S_ISDIR(st.st_mode))
         return walk(c, path, name, depth + 1, err);
-    if (!wanted(p, name))
+    if (!reel_pattern_wanted(p->include, p->exclude, name))
         return REEL_OK;
     if (S_ISLNK(st.st_mode))
         status = follow(c, path, &st, err);

@@ -130,12 +130,8 @@ static reel_status repository(reel_upload *u, reel_error *err)
     reel_status status = create(u, &a, &made, &refused, err);
     if (status == REEL_OK)
         status = look(u, &info, &kind, err);
-    if (status != REEL_OK && refused && (kind == REEL_ANSWER_NO_REPO || kind == REEL_ANSWER_BAD_TOKEN)) {
-        /* not there either: what making it was answered says more */
-        const reel_asked asked = {.repo = &u->repo, .url = u->s.hub->endpoint, .token_from = u->s.token_from, .writing = true};
-        if (a.status != 401)
-            status = reel_answer_fail(&a, &asked, err);
-    }
+    if (status != REEL_OK && refused && a.status != 401 && (kind == REEL_ANSWER_NO_REPO || kind == REEL_ANSWER_BAD_TOKEN))
+        status = reel_upload_answer(u, &a, u->s.hub->endpoint, NULL, err);  /* not there either: what making it was answered says more */
     if (status == REEL_OK)
         status = visibility_check(u, info, made, err);
     reel_http_answer_free(&a);

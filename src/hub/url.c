@@ -11,7 +11,6 @@
 char *reel_url_quote(const char *text, const char *safe)
 {
     reel_text out = {0};
-    reel_text_add(&out, "", 0);
     for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
         const bool plain = (*c >= '0' && *c <= '9') || (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') || strchr("-_.~", *c) != NULL;
         if (plain || strchr(safe, *c) != NULL)

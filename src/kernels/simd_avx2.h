@@ -117,12 +117,6 @@ static inline int32_t vi_sum(vi x)
     a = _mm_add_epi32(a, _mm_unpackhi_epi64(a, a));
     return _mm_cvtsi128_si32(_mm_add_epi32(a, _mm_shuffle_epi32(a, 1)));
 }
-static inline int32_t vi_top(vi x)
-{
-    __m128i a = _mm_max_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
-    a = _mm_max_epi32(a, _mm_unpackhi_epi64(a, a));
-    return _mm_cvtsi128_si32(_mm_max_epi32(a, _mm_shuffle_epi32(a, 1)));
-}
 static inline vi vi_of(vf x) { return _mm256_cvtps_epi32(x); }
 static inline vf vf_of(vi x) { return _mm256_cvtepi32_ps(x); }
 static inline vi vi_pair(vi x, vi y)

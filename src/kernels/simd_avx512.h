@@ -95,7 +95,6 @@ static inline vi vi_keep(vi x, vi rest, size_t k) { return k >= LANES ? x : _mm5
 static inline vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
 static inline vi vi_max(vi a, vi b) { return _mm512_max_epi32(a, b); }
 static inline int32_t vi_sum(vi x) { return _mm512_reduce_add_epi32(x); }
-static inline int32_t vi_top(vi x) { return _mm512_reduce_max_epi32(x); }
 static inline vi vi_of(vf x) { return _mm512_cvtps_epi32(x); }  /* to the nearest */
 static inline vf vf_of(vi x) { return _mm512_cvtepi32_ps(x); }
 /* x + 256 y in the low half of each word, of two numbers of 8 bits */

@@ -151,8 +151,8 @@ static reel_status config_write(const converter *c, const char *dir, reel_error 
 {
     reel_status status = REEL_OK;
     reel_json *config = NULL;
-    char *path = reel_path_join(c->from, "config.json"), *to = reel_path_join(dir, "config.json"), *text = NULL, *line = NULL;
-    if (path == NULL || to == NULL) {
+    char *path = reel_path_join(c->from, "config.json"), *line = NULL;
+    if (path == NULL) {
         status = reel_fail_nomem(err, c->from);
         goto done;
     }
@@ -163,15 +163,11 @@ static reel_status config_write(const converter *c, const char *dir, reel_error 
     }
     reel_json_remove(config, "torch_dtype");
     if (reel_json_set_string(config, "dtype", c->name))
-        text = reel_json_dump(config, 2, REEL_JSON_KEEP);
-    line = text != NULL ? reel_format("%s\n", text) : NULL;
-    status = line == NULL ? reel_fail_nomem(err, path) : reel_file_write(to, line, strlen(line), err);
+        line = reel_json_file_text(config, REEL_JSON_KEEP);
+    status = reel_file_write_text(dir, "config.json", line, err);
 done:
     reel_json_free(config);
-    reel_free(text);
-    reel_free(line);
     reel_free(path);
-    reel_free(to);
     return status;
 }
 

@@ -173,15 +173,10 @@ static bool fill(reel_json *object, const reel_config *c, const reel_arch *arch,
 char *reel_config_text(const reel_config *c, const reel_arch *arch, const char *problem_type)
 {
     reel_json *object = reel_json_copy(c->json), *sorted = NULL;
-    char *text = NULL, *line = NULL;
     if (object != NULL && fill(object, c, arch, problem_type))
         sorted = sorted_copy(object, false);
-    if (sorted != NULL)
-        text = reel_json_dump(sorted, 2, REEL_JSON_KEEP);
-    if (text != NULL)
-        line = reel_format("%s\n", text);
-    reel_free(text);
+    char *text = reel_json_file_text(sorted, REEL_JSON_KEEP);
     reel_json_free(object);
     reel_json_free(sorted);
-    return line;
+    return text;
 }

@@ -111,6 +111,12 @@ static void sampling_add(facts *f, const reel_trainer *t)
 
 /* ---- figures ---- */
 
+static double figure(const reel_json *entry, const char *name)
+{
+    const reel_json *j = reel_json_get(entry, name);
+    return reel_json_is_number(j) ? reel_json_number(j) : NAN;
+}
+
 /* One row an evaluation, with the last loss that was logged before it. */
 static void rows_add(facts *f, const reel_state *s)
 {
@@ -119,7 +125,7 @@ static void rows_add(facts *f, const reel_state *s)
     f->row = reel_calloc(n + 1, sizeof *f->row);
     f->failed = f->failed || f->row == NULL;
     for (size_t i = 0; i < n && f->row != NULL; i++) {
-        const reel_json *entry = reel_json_at(s->log_history, i), *accuracy = reel_json_get(entry, "eval_accuracy");
+        const reel_json *entry = reel_json_at(s->log_history, i);
         reel_card_row *r = &f->row[f->card.rows];
         if (reel_json_is_number(reel_json_get(entry, "loss")))
             loss = reel_json_number(reel_json_get(entry, "loss"));
@@ -128,7 +134,7 @@ static void rows_add(facts *f, const reel_state *s)
         r->loss = loss;
         r->epoch = reel_json_number(reel_json_get(entry, "epoch"));
         r->eval_loss = reel_json_number(reel_json_get(entry, "eval_loss"));
-        r->accuracy = reel_json_is_number(accuracy) ? reel_json_number(accuracy) : NAN;
+        r->accuracy = figure(entry, "eval_accuracy");
         f->card.rows++;
     }
     f->card.row = f->row;
@@ -163,12 +169,6 @@ static void classes_add(facts *f, const reel_trainer *t, int64_t step)
     }
     f->card.cls = f->cls;
     f->card.classes = f->cls != NULL ? n : 0;
-}
-
-static double figure(const reel_json *entry, const char *name)
-{
-    const reel_json *j = entry != NULL ? reel_json_get(entry, name) : NULL;
-    return reel_json_is_number(j) ? reel_json_number(j) : NAN;
 }
 
 static void figures_add(facts *f, const reel_trainer *t)

@@ -48,12 +48,7 @@ done:
 
 static reel_status text_write(const char *dir, const reel_json *json, reel_error *err)
 {
-    char *path = reel_path_join(dir, REEL_MANIFEST_NAME), *text = reel_json_dump(json, 2, REEL_JSON_SORTED);
-    reel_status status = path == NULL || text == NULL ? reel_fail_nomem(err, dir)
-                                                      : reel_file_write(path, text, strlen(text), err);
-    reel_free(path);
-    reel_free(text);
-    return status;
+    return reel_file_write_text(dir, REEL_MANIFEST_NAME, reel_json_dump(json, 2, REEL_JSON_SORTED), err);
 }
 
 reel_status reel_manifest_write(const char *dir, int64_t step, reel_error *err)

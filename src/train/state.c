@@ -140,16 +140,7 @@ reel_status reel_skips_write(const reel_state *s, const char *dir, reel_error *e
 reel_status reel_json_write(const char *dir, const char *name, const reel_json *json, int indent, const char *end,
                             reel_error *err)
 {
-    reel_text t = {0};
-    char *text = reel_json_dump(json, indent, REEL_JSON_SORTED), *path = reel_path_join(dir, name);
-    if (text != NULL) {
-        reel_text_puts(&t, text);
-        reel_text_puts(&t, end);
-    }
-    reel_status status = text == NULL || path == NULL || t.failed ? reel_fail_nomem(err, dir)
-                                                                   : reel_file_write(path, t.s, t.len, err);
-    reel_text_free(&t);
+    char *text = reel_json_dump(json, indent, REEL_JSON_SORTED), *whole = text != NULL ? reel_format("%s%s", text, end) : NULL;
     reel_free(text);
-    reel_free(path);
-    return status;
+    return reel_file_write_text(dir, name, whole, err);
 }

@@ -34,7 +34,7 @@ static double hamming(double x)
     const double constant = 0.54f, wave = 0.46f;  /* float32 numbers, as Pillow has them */
     if (x == 0 || x >= 1)
         return x == 0;
-    return sin(x * pi) / (x * pi) * (constant + wave * cos(x * pi));
+    return sinc(x) * (constant + wave * cos(x * pi));
 }
 
 double reel_filter_at(reel_filter f, double x)

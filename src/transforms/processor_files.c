@@ -103,11 +103,9 @@ reel_status reel_processor_save(const reel_processor *p, const char *dir, reel_e
     reel_status status = REEL_OK;
     if (p->place == REEL_PROCESSOR_IMAGE_PART)
         return reel_file_write_text(dir, parts_name, reel_processor_text(p), err);
-    if (reel_processor_is_video(p))
-        REEL_TRY(reel_file_write_text(dir, video_name, reel_processor_text(p), err));
-    if (!reel_processor_is_video(p))
-        status = reel_file_write_text(dir, image_name, reel_processor_text(p), err);
-    else if (p->of == NULL || p->of->image != NULL || p->image != NULL)
+    const bool video = reel_processor_is_video(p);
+    REEL_TRY(reel_file_write_text(dir, video ? video_name : image_name, reel_processor_text(p), err));
+    if (video && (p->of == NULL || p->of->image != NULL || p->image != NULL))
         status = reel_file_write_text(dir, image_name, reel_processor_image_text(p), err);
 done:
     return status;

@@ -68,21 +68,12 @@ static bool fill(reel_json *object, const reel_processor *p)
 static void remove_keys(reel_json *object, const char *const *key, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (reel_json_get(object, key[i]) != NULL)
-            reel_json_remove(object, key[i]);
+        reel_json_remove(object, key[i]);
 }
 
 static bool set_type(reel_json *object, const char *key, const char *name)
 {
     return reel_json_string(reel_json_get(object, key)) != NULL || reel_json_set_string(object, key, name);
-}
-
-static char *dump(const reel_json *object)
-{
-    char *text = object != NULL ? reel_json_dump(object, 2, REEL_JSON_SORTED) : NULL;
-    char *line = text != NULL ? reel_format("%s\n", text) : NULL;
-    reel_free(text);
-    return line;
 }
 
 /* {"image_processor": object}; takes the object. */
@@ -126,7 +117,7 @@ char *reel_processor_text(const reel_processor *p)
     }
     if (p->place == REEL_PROCESSOR_IMAGE_PART)
         object = as_part(object);
-    char *text = dump(object);
+    char *text = reel_json_file_text(object, REEL_JSON_SORTED);
     reel_json_free(object);
     return text;
 }
@@ -136,7 +127,7 @@ char *reel_processor_image_text(const reel_processor *p)
     static const char *const foreign[] = {"feature_extractor_type", "processor_class", "video_processor_type", "return_metadata",
                                           "do_sample_frames", "fps", "num_frames", "video_metadata", "image_processor_type"};
     if (p->image != NULL)
-        return dump(p->image->json);
+        return reel_json_file_text(p->image->json, REEL_JSON_SORTED);
     reel_json *object = copy_of(p);
     if (object == NULL)
         return NULL;
@@ -144,7 +135,7 @@ char *reel_processor_image_text(const reel_processor *p)
     bool ok = reel_json_set_string(object, "image_processor_type", class_of(p)->image) && fill(object, p);
     if (ok && class_of(p)->offset && !p->do_rescale)
         ok = reel_json_set_bool(object, "offset", false);
-    char *text = ok ? dump(object) : NULL;
+    char *text = ok ? reel_json_file_text(object, REEL_JSON_SORTED) : NULL;
     reel_json_free(object);
     return text;
 }
