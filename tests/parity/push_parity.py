@@ -38,7 +38,7 @@ class Hub:
         for line in r.stdout.splitlines():
             if line.startswith("@"):
                 return json.loads(line[1:])
-        raise RuntimeError(r.stderr[-2000:])
+        raise RuntimeError(f"{(r.stderr.strip().splitlines() or ['no answer'])[-1]}\n{r.stderr[-2000:]}")  # the reason first: it may be all that is shown
 
     def reel(self, *args):
         r = subprocess.run([c.REEL, *map(str, args)], capture_output=True, text=True, env=self.env)
