@@ -95,10 +95,21 @@ done:
     return status;
 }
 
-/* Room for `more` elements behind the n of *items. */
+/* The room that n elements get: the next power of two, so that many small parts are not moved once for each of them. */
+static size_t room_for(size_t n)
+{
+    size_t room = 1;
+    while (room < n && room <= SIZE_MAX / 2)
+        room *= 2;
+    return room < n ? n : room;
+}
+
+/* Room for `more` elements behind the n of *items, which grew by this alone (or are none). */
 static bool make_room(void **items, size_t n, size_t more, size_t size)
 {
-    void *grown = reel_realloc(*items, n + more, size);
+    if (*items != NULL && room_for(n + more) == room_for(n))
+        return true;
+    void *grown = reel_realloc(*items, room_for(n + more), size);
     if (grown != NULL)
         *items = grown;
     return grown != NULL;

@@ -42,7 +42,7 @@ reel_status reel_tensor_name_check(const char *name, const char *what, reel_erro
 typedef reel_status reel_tensors_reader(const uint8_t *file, size_t size, const char *what, reel_tensors *out, reel_error *err);
 /* A file, mapped and read; the table owns the mapping. */
 reel_status reel_tensors_open(const char *path, reel_tensors_reader *read, reel_tensors *out, reel_error *err);
-/* Moves all that `part` owns to the end of `all`, unsorted. */
+/* Moves all that `part` owns to the end of `all`, unsorted. `all` began empty and grew by this alone. */
 reel_status reel_tensors_append(reel_tensors *all, reel_tensors *part, const char *what, reel_error *err);
 
 #endif

@@ -8,7 +8,7 @@
 #include "format/safetensors.h"
 #include "format/torch.h"
 
-enum { MAX_SHARDS = 1000, INDEX_LIMIT = 64 << 20 };
+enum { INDEX_LIMIT = 64 << 20 };
 
 const reel_weights_form reel_weights_form_of[REEL_WEIGHTS_FORMS] = {
     {"model.safetensors", false}, {"model.safetensors.index.json", true}, {"pytorch_model.bin", false}, {"pytorch_model.bin.index.json", true},
@@ -29,64 +29,71 @@ static bool plain_name(const char *name)
     return true;
 }
 
-/* The shards' names, sorted and each once; borrowed from the index. */
-static reel_status shard_names(const reel_json *map, const char *path, const char ***out, size_t *n, reel_error *err)
+static int compare_shards(const void *a, const void *b)
 {
-    size_t count = 0;
-    reel_status status = REEL_OK;
-    const char **names = reel_calloc(reel_json_size(map), sizeof *names);
-    *out = NULL;
-    if (names == NULL)
+    const reel_weights_place *x = a, *y = b;
+    return strcmp(x->shard, y->shard);
+}
+
+void reel_weights_places_free(reel_weights_places *p)
+{
+    reel_free(p->place);
+    *p = (reel_weights_places){0};
+}
+
+size_t reel_weights_places_next(const reel_weights_places *p, size_t i)
+{
+    size_t next = i + 1;
+    while (next < p->n && strcmp(p->place[next].shard, p->place[i].shard) == 0)
+        next++;
+    return next;
+}
+
+reel_status reel_weights_places_read(const reel_json *index, const char *path, reel_weights_places *out, reel_error *err)
+{
+    const reel_json *map = reel_json_get(index, "weight_map");
+    reel_weights_places p = {0};
+    *out = p;
+    if (!reel_json_is_object(map) || reel_json_size(map) == 0)
+        return reel_fail(err, REEL_ERR_FORMAT, "%s: weight_map is missing, empty or not an object {tensor: file}", path);
+    p.place = reel_calloc(reel_json_size(map), sizeof *p.place);
+    if (p.place == NULL)
         return reel_fail_nomem(err, path);
     for (void *it = reel_json_first(map); it != NULL; it = reel_json_next(map, it)) {
         const char *name = reel_json_string(reel_json_value(it));
         if (name == NULL || !plain_name(name)) {
-            status = reel_fail(err, REEL_ERR_FORMAT, "%s: weight_map: tensor %s: the shard %s%s%s is not a plain file name (no "
-                               "path, nothing outside the folder)", path, reel_json_key(it), name != NULL ? "'" : "",
-                               name != NULL ? name : "value", name != NULL ? "'" : "");
-            goto done;
+            reel_weights_places_free(&p);
+            return reel_fail(err, REEL_ERR_FORMAT, "%s: weight_map: tensor %s: the shard %s%.200s%s is not a plain file name (no "
+                             "path, nothing outside the folder)", path, reel_json_key(it), name != NULL ? "'" : "",
+                             name != NULL ? name : "value", name != NULL ? "'" : "");
         }
-        names[count++] = name;
+        p.place[p.n++] = (reel_weights_place){name, reel_json_key(it)};
     }
-    qsort(names, count, sizeof *names, reel_compare_text);
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++)
-        if (kept == 0 || strcmp(names[kept - 1], names[i]) != 0)
-            names[kept++] = names[i];
-    if (kept > MAX_SHARDS) {
-        status = reel_fail(err, REEL_ERR_LIMIT, "%s: %zu shards, the limit is %d", path, kept, MAX_SHARDS);
-        goto done;
+    qsort(p.place, p.n, sizeof *p.place, compare_shards);
+    for (size_t i = 0; i < p.n; i = reel_weights_places_next(&p, i))
+        p.shards++;
+    if (p.shards > REEL_WEIGHTS_SHARDS) {
+        reel_status status = reel_fail(err, REEL_ERR_LIMIT, "%s: %zu shards, the limit is %d", path, p.shards, REEL_WEIGHTS_SHARDS);
+        reel_weights_places_free(&p);
+        return status;
     }
-    *out = names;
-    *n = kept;
-    names = NULL;
-done:
-    reel_free(names);
-    return status;
-}
-
-/* The index says which tensor lies in which shard; the shard must agree. */
-static reel_status check_shard(const reel_tensors *shard, const reel_json *map, const char *name, const char *path,
-                               reel_error *err)
-{
-    for (void *it = reel_json_first(map); it != NULL; it = reel_json_next(map, it))
-        if (strcmp(reel_json_string(reel_json_value(it)), name) == 0 && reel_tensors_find(shard, reel_json_key(it)) == NULL)
-            return reel_fail(err, REEL_ERR_FORMAT, "%s: tensor %s is not in %s, where the index says it is", path,
-                             reel_json_key(it), name);
+    *out = p;
     return REEL_OK;
 }
 
-/* Adds the shard `name` of the folder to `all`. */
-static reel_status open_shard(open_fn *open, const char *dir, const char *name, const reel_json *map, const char *path,
+/* Adds the shard of places [from, to) to `all`. The index says which tensor lies in which shard; the shard must agree. */
+static reel_status open_shard(open_fn *open, const char *dir, const reel_weights_place *from, const reel_weights_place *to, const char *path,
                               reel_tensors *all, reel_error *err)
 {
     reel_status status = REEL_OK;
     reel_tensors shard = {0};
-    char *file = reel_path_join(dir, name);
+    char *file = reel_path_join(dir, from->shard);
     if (file == NULL)
         return reel_fail_nomem(err, path);
     REEL_TRY(open(file, &shard, err));
-    REEL_TRY(check_shard(&shard, map, name, path, err));
+    for (const reel_weights_place *p = from; p < to; p++)
+        if (reel_tensors_find(&shard, p->tensor) == NULL)
+            REEL_TRY(reel_fail(err, REEL_ERR_FORMAT, "%s: tensor %s is not in %s, where the index says it is", path, p->tensor, p->shard));
     REEL_TRY(reel_tensors_append(all, &shard, path, err));
 done:
     reel_tensors_close(&shard);
@@ -98,28 +105,22 @@ static reel_status open_index(open_fn *open, const char *dir, const char *path, 
 {
     reel_status status = REEL_OK;
     reel_json *index = NULL;
-    const char **names = NULL;
-    size_t n = 0;
+    reel_weights_places p = {0};
     reel_tensors all = {0};
     REEL_TRY(reel_json_read(path, INDEX_LIMIT, false, &index, err));
-    const reel_json *map = reel_json_get(index, "weight_map");
-    if (!reel_json_is_object(map) || reel_json_size(map) == 0) {
-        status = reel_fail(err, REEL_ERR_FORMAT, "%s: weight_map is missing, empty or not an object {tensor: file}", path);
-        goto done;
-    }
-    REEL_TRY(shard_names(map, path, &names, &n, err));
+    REEL_TRY(reel_weights_places_read(index, path, &p, err));
     all.path = reel_strdup(path);
-    if (all.path == NULL) {
-        status = reel_fail_nomem(err, path);
-        goto done;
+    if (all.path == NULL)
+        REEL_TRY(reel_fail_nomem(err, path));
+    for (size_t i = 0, next; i < p.n; i = next) {
+        next = reel_weights_places_next(&p, i);
+        REEL_TRY(open_shard(open, dir, p.place + i, p.place + next, path, &all, err));
     }
-    for (size_t i = 0; i < n; i++)
-        REEL_TRY(open_shard(open, dir, names[i], map, path, &all, err));
     REEL_TRY(reel_tensors_sort(&all, path, err));
     *out = all;
     all = (reel_tensors){0};
 done:
-    reel_free(names);
+    reel_weights_places_free(&p);
     reel_tensors_close(&all);
     reel_json_free(index);
     return status;

@@ -12,7 +12,7 @@
 #include "hub/cache.h"
 #include "hub/pool.h"
 
-enum { INDEX_LIMIT = 64 << 20, SHARDS_MOST = 10000, THREADS = 4 };
+enum { INDEX_LIMIT = 64 << 20, THREADS = 4 };
 
 /* A repository on its way into the cache. */
 typedef struct place {
@@ -111,21 +111,14 @@ static reel_status get_optional(place *p, const char *file, bool *has, reel_erro
 
 /* ---- weights ---- */
 
-static bool is_new(const reel_wanted *w, size_t n, const char *file)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(w[i].file, file) == 0)
-            return false;
-    return true;
-}
-
 /* The files that an index names: checked as if a server had named them. */
 static reel_status get_shards(place *p, const char *index, reel_error *err)
 {
     reel_hub_cache c = {.base = -1, .repo = -1};
     reel_json *j = NULL;
     reel_wanted *w = NULL;
-    size_t n = 0, capacity = 0;
+    reel_weights_places places = {0};
+    size_t n = 0;
     char *path = NULL;
     reel_status status = reel_hub_cache_open(p->s.hub, &p->repo, false, &c, err);
     if (status != REEL_OK)
@@ -133,25 +126,19 @@ static reel_status get_shards(place *p, const char *index, reel_error *err)
     if ((path = reel_hub_cache_path(&c, p->commit, index)) == NULL)
         REEL_TRY(reel_fail_nomem(err, index));
     REEL_TRY(reel_json_read(path, INDEX_LIMIT, false, &j, err));
-    const reel_json *map = reel_json_get(j, "weight_map");
-    for (void *it = reel_json_is_object(map) ? reel_json_first(map) : NULL; it != NULL; it = reel_json_next(map, it)) {
-        const char *file = reel_json_string(reel_json_value(it));
-        if (file == NULL || !reel_repo_file_valid(file) || n >= SHARDS_MOST)
-            REEL_TRY(reel_fail(err, REEL_ERR_FORMAT, "%s: weight_map names '%.200s', which cannot be one of its files", path, file != NULL
-                               ? file : ""));
-        if (!is_new(w, n, file))
-            continue;
-        void *items = w;
-        if (!reel_grow(&items, &capacity, n, sizeof *w))
-            REEL_TRY(reel_fail_nomem(err, index));
-        w = items;
+    REEL_TRY(reel_weights_places_read(j, path, &places, err));
+    if ((w = reel_calloc(places.shards, sizeof *w)) == NULL)
+        REEL_TRY(reel_fail_nomem(err, index));
+    for (size_t i = 0; i < places.n; i = reel_weights_places_next(&places, i)) {
+        const char *file = places.place[i].shard;
+        if (!reel_repo_file_valid(file))
+            REEL_TRY(reel_fail(err, REEL_ERR_FORMAT, "%s: weight_map names '%.200s', which cannot be one of its files", path, file));
         w[n++] = (reel_wanted){.file = file};
     }
-    if (n == 0)
-        REEL_TRY(reel_fail(err, REEL_ERR_FORMAT, "%s: it has no weight_map", path));
     status = get(p, w, n, err);
 done:
     reel_hub_cache_close(&c);
+    reel_weights_places_free(&places);
     reel_json_free(j);
     reel_free(path);
     reel_free(w);

@@ -244,6 +244,57 @@ static void shards_are_one(void **state)
     reel_tensors_close(&st);
 }
 
+/* A shard of one tensor of one number, without the syncs of a real writer. */
+static void write_small_shard(const char *name, const char *tensor)
+{
+    char header[200];
+    const float x = 1;
+    const int n = snprintf(header, sizeof header, "{\"%s\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", tensor);
+    const uint64_t length = (uint64_t)n;
+    FILE *f = fopen(in_dir(name), "wb");
+    assert_non_null(f);
+    fwrite(&length, sizeof length, 1, f);
+    fwrite(header, 1, (size_t)n, f);
+    fwrite(&x, sizeof x, 1, f);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* More shards than any model has, in no order; and one more than may be. */
+static void many_shards(void **state)
+{
+    (void)state;
+    enum { MANY = 1500 };
+    reel_text map = {0};
+    reel_tensors st;
+    reel_error err = {0};
+    char name[40], tensor[40];
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "s%d.safetensors", i * 7 % MANY);
+        snprintf(tensor, sizeof tensor, "t%d", i);
+        write_small_shard(name, tensor);
+        reel_text_printf(&map, "%s\"%s\":\"%s\"", i > 0 ? "," : "{\"weight_map\":{", tensor, name);
+    }
+    reel_text_puts(&map, "}}");
+    put("model.safetensors.index.json", map.s, map.len);
+    if (reel_weights_open(dir, &st, &err) != REEL_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(st.n, MANY);
+    assert_int_equal(st.maps, MANY);
+    reel_tensors_close(&st);
+    map.len = 0;
+    for (int i = 0; i <= REEL_WEIGHTS_SHARDS; i++)
+        reel_text_printf(&map, "%s\"t%d\":\"s%d.safetensors\"", i > 0 ? "," : "{\"weight_map\":{", i, i);
+    reel_text_puts(&map, "}}");
+    put("model.safetensors.index.json", map.s, map.len);
+    assert_int_equal(reel_weights_open(dir, &st, &err), REEL_ERR_LIMIT);
+    assert_non_null(strstr(err.message, "10001 shards, the limit is 10000"));
+    reel_text_free(&map);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "s%d.safetensors", i);
+        unlink(in_dir(name));
+    }
+}
+
 static void bad_indexes(void **state)
 {
     (void)state;
@@ -303,8 +354,8 @@ int main(void)
         cmocka_unit_test(every_rule_has_its_message), cmocka_unit_test(good_headers_pass),
         cmocka_unit_test(deep_nesting_is_refused), cmocka_unit_test(files_of_false_length),
         cmocka_unit_test(bytes_equal_the_reference), cmocka_unit_test(metadata_and_values_come_back),
-        cmocka_unit_test(writing_refuses_what_it_cannot), cmocka_unit_test(shards_are_one), cmocka_unit_test(bad_indexes),
-        cmocka_unit_test(no_memory),
+        cmocka_unit_test(writing_refuses_what_it_cannot), cmocka_unit_test(shards_are_one), cmocka_unit_test(many_shards),
+        cmocka_unit_test(bad_indexes), cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests_name("safetensors", tests, setup, teardown);
 }
