@@ -90,9 +90,30 @@ static void who(const reel_asked *q, char out[128])
         snprintf(out, 128, "the token from %s has no access to it", q->token_from);
 }
 
+/* `before` and for how long the server asks to wait; "" where it does not say. */
+static void asked_wait(const reel_http_answer *a, const char *before, char out[64])
+{
+    const double seconds = reel_http_asked_wait(a);
+    if (seconds < 0)
+        out[0] = '\0';
+    else if (seconds < 120)
+        snprintf(out, 64, "%s%.0f s", before, seconds);
+    else
+        snprintf(out, 64, "%s%.0f minutes", before, seconds / 60 + 0.49);  /* a part of one is a whole one */
+}
+
+/* Where people look at the repository, and ask for access. */
+static void page_of(const reel_asked *q, char *out, size_t size)
+{
+    if (q->endpoint != NULL && q->repo != NULL)
+        snprintf(out, size, "%s/%s%s", q->endpoint, reel_repo_prefix(q->repo->type), q->repo->id);
+    else
+        snprintf(out, size, "on the Hub");
+}
+
 reel_status reel_answer_fail(const reel_http_answer *a, const reel_asked *q, reel_error *err)
 {
-    char name[300], text[900], access[128];
+    char name[300], text[900], access[128], wait[64];
     const char *revision = q->repo != NULL ? q->repo->revision : NULL;
     if (q->repo != NULL)
         snprintf(name, sizeof name, "%s%s", reel_repo_prefix(q->repo->type), q->repo->id);
@@ -109,8 +130,9 @@ reel_status reel_answer_fail(const reel_http_answer *a, const reel_asked *q, ree
         return reel_fail(err, REEL_ERR_DENIED, "%s: the Hub does not know the token from %s. Put a new one there%s", name, q->token_from,
                          strchr(q->token_from, '/') != NULL ? ": reel hub login" : ", or unset it");
     case REEL_ANSWER_GATED:
-        return reel_fail(err, REEL_ERR_DENIED, "%s: its owners ask you to accept conditions first, on its page %s", name, q->token_from == NULL
-                         ? "on the Hub; then run reel hub login" : "on the Hub, as the user whose token this is");
+        page_of(q, text, sizeof text);
+        return reel_fail(err, REEL_ERR_DENIED, "%s: its owners ask you to accept conditions first, on its page (%s)%s", name, text,
+                         q->token_from == NULL ? "; then run reel hub login" : ", as the user whose token this is");
     case REEL_ANSWER_NO_REVISION:
         return reel_fail(err, REEL_ERR_NOT_FOUND, "%s: it has no revision '%s'%s", name, revision != NULL ? revision : "",
                          revision != NULL && strcmp(revision, "main") == 0 ? " (is the repository empty?)" : "");
@@ -124,10 +146,13 @@ reel_status reel_answer_fail(const reel_http_answer *a, const reel_asked *q, ree
                  q->token_from != NULL ? q->token_from : "", q->writing ? ": it needs the role write" : "");
         return told(REEL_ERR_DENIED, a, text, err);
     case REEL_ANSWER_BUSY:
-        snprintf(text, sizeof text, "%s: the Hub takes no more requests now; wait%s.", name, q->token_from == NULL ? ", or log in: that raises the limit" : "");
+        asked_wait(a, " ", wait);
+        snprintf(text, sizeof text, "%s: the Hub takes no more requests now; wait%s%s.", name, wait, q->token_from == NULL
+                 ? ", or log in: that raises the limit" : "");
         return told(REEL_ERR_NETWORK, a, text, err);
     case REEL_ANSWER_SERVER:
-        snprintf(text, sizeof text, "%s: the server fails (answer %ld).", name, a->status);
+        asked_wait(a, " and asks to wait ", wait);
+        snprintf(text, sizeof text, "%s: the server fails (answer %ld)%s.", name, a->status, wait);
         return told(REEL_ERR_NETWORK, a, text, err);
     default:
         snprintf(text, sizeof text, "%s: the server refuses (answer %ld).", name, a->status);

@@ -6,7 +6,10 @@
 #include "hub/names.h"
 
 /* What was asked: repo and file may be NULL. */
-typedef struct reel_asked { const reel_repo *repo; const char *file; const char *url; const char *token_from; /* NULL: no token */ bool writing; } reel_asked;
+typedef struct reel_asked { const reel_repo *repo; const char *file; const char *url;
+                          const char *endpoint;    /* NULL: not known here */
+                          const char *token_from;  /* NULL: no token */
+                          bool writing; } reel_asked;
 
 typedef enum reel_answer_kind {
     REEL_ANSWER_OK,           /* 2xx or 3xx */

@@ -25,6 +25,7 @@ typedef struct exchange {
     reel_http_answer *a;
     uint64_t at;      /* of the file that is sent */
     bool stopped, cancelled;
+    const char *why;  /* what of the answer is refused here: libcurl's own words would not say it */
 } exchange;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -79,21 +80,35 @@ char *reel_http_agent(const char *origin)
 
 /* ---- headers of an answer ---- */
 
-bool reel_http_header(const reel_http_answer *a, const char *name, char *out, size_t size)
+/* The value of the last header of that name and its length; NULL: there is none. */
+static const char *find_header(const reel_http_answer *a, const char *name, size_t *length)
 {
     const size_t n = strlen(name);
-    bool found = false;
-    out[0] = '\0';
+    const char *found = NULL;
     for (const char *line = a->headers.s; line != NULL && *line != '\0'; line = strchr(line, '\n') + 1)
         if (strncasecmp(line, name, n) == 0 && line[n] == ':') {
-            const char *value = line + n + 1 + strspn(line + n + 1, " \t");
-            size_t length = strcspn(value, "\n");
-            while (length > 0 && (value[length - 1] == ' ' || value[length - 1] == '\t'))
-                length--;
-            snprintf(out, size, "%.*s", (int)length, value);
-            found = true;
+            found = line + n + 1 + strspn(line + n + 1, " \t");
+            *length = strcspn(found, "\n");
+            while (*length > 0 && (found[*length - 1] == ' ' || found[*length - 1] == '\t'))
+                (*length)--;
         }
     return found;
+}
+
+bool reel_http_header(const reel_http_answer *a, const char *name, char *out, size_t size)
+{
+    size_t length = 0;
+    const char *value = find_header(a, name, &length);
+    snprintf(out, size, "%.*s", (int)length, value != NULL ? value : "");
+    return value != NULL;
+}
+
+reel_status reel_http_header_copy(const reel_http_answer *a, const char *name, char **out, reel_error *err)
+{
+    size_t length = 0;
+    const char *value = find_header(a, name, &length);
+    *out = reel_strndup(value, length);
+    return value == NULL || *out != NULL ? REEL_OK : reel_fail_nomem(err, name);
 }
 
 int64_t reel_http_header_number(const reel_http_answer *a, const char *name)
@@ -120,8 +135,10 @@ static size_t on_header(char *data, size_t size, size_t n, void *user)
     }
     if (length == 0)
         return all;
-    if (x->a->headers.len + length > HEADERS_LIMIT || memchr(data, '\0', length) != NULL)
+    if (x->a->headers.len + length > HEADERS_LIMIT || memchr(data, '\0', length) != NULL) {
+        x->why = x->a->headers.len + length > HEADERS_LIMIT ? "the answer's headers are longer than 128 KiB" : "a header has a NUL byte";
         return 0;
+    }
     reel_text_add(&x->a->headers, data, length);
     reel_text_add(&x->a->headers, "\n", 1);
     return x->a->headers.failed ? 0 : all;
@@ -283,8 +300,9 @@ static void judge(reel_http_answer *a, const exchange *x, CURLcode code)
         a->end = REEL_HTTP_STOPPED;
     if (x->cancelled)
         a->end = REEL_HTTP_CANCELLED;
+    const char *said = x->http->reason[0] != '\0' ? x->http->reason : curl_easy_strerror(code);
     if (a->end != REEL_HTTP_DONE)
-        snprintf(a->reason, sizeof a->reason, "%s", x->http->reason[0] != '\0' ? x->http->reason : curl_easy_strerror(code));
+        snprintf(a->reason, sizeof a->reason, "%s", x->why != NULL ? x->why : said);
 }
 
 void reel_http_once(reel_http *h, const reel_http_request *r, reel_http_answer *a)
@@ -325,7 +343,7 @@ static double rate_limit_seconds(const reel_http_answer *a)
     char *number = reel_strndup(t + 3, strspn(t + 3, "0123456789"));
     const bool good = number != NULL && reel_parse_float(number, &seconds);
     reel_free(number);
-    return good ? seconds + 1 : -1;
+    return good ? seconds : -1;
 }
 
 static double retry_after_seconds(const reel_http_answer *a)
@@ -335,9 +353,9 @@ static double retry_after_seconds(const reel_http_answer *a)
     if (!reel_http_header(a, "Retry-After", value, sizeof value))
         return -1;
     if (reel_parse_float(value, &seconds))
-        return seconds >= 0 ? seconds + 1 : -1;
+        return seconds >= 0 ? seconds : -1;
     const time_t then = curl_getdate(value, NULL);
-    return then == (time_t)-1 ? -1 : then > time(NULL) ? difftime(then, time(NULL)) + 1 : 1;
+    return then == (time_t)-1 ? -1 : then > time(NULL) ? difftime(then, time(NULL)) : 0;
 }
 
 /* A share of a fifth, of whatever the clock's last digits are: only to keep many clients apart. */
@@ -346,6 +364,12 @@ static double jitter(double seconds)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return seconds * (0.8 + 0.4 * (double)(t.tv_nsec / 1000 % 1000) / 1000);
+}
+
+double reel_http_asked_wait(const reel_http_answer *a)
+{
+    const double seconds = a->end == REEL_HTTP_DONE && a->status == 429 ? rate_limit_seconds(a) : -1;
+    return seconds < 0 && a->end == REEL_HTTP_DONE ? retry_after_seconds(a) : seconds;
 }
 
 bool reel_http_again(const reel_http_answer *a, int attempt, double *seconds)
@@ -357,10 +381,8 @@ bool reel_http_again(const reel_http_answer *a, int attempt, double *seconds)
         again = again || a->status == statuses[i];
     if (!again || attempt >= REEL_HTTP_TRIES)
         return false;
-    double asked = a->end == REEL_HTTP_DONE && a->status == 429 ? rate_limit_seconds(a) : -1;
-    if (asked < 0 && a->end == REEL_HTTP_DONE)
-        asked = retry_after_seconds(a);
-    *seconds = asked >= 0 ? asked : jitter(waits[attempt > 5 ? 4 : attempt - 1]);
+    const double asked = reel_http_asked_wait(a);
+    *seconds = asked >= 0 ? asked + 1 : jitter(waits[attempt > 5 ? 4 : attempt - 1]);
     return *seconds <= REEL_HTTP_LONGEST_WAIT;
 }
 
@@ -391,7 +413,7 @@ reel_status reel_http_fail(const reel_http_answer *a, const char *url, int tries
                          "certificate authority's file in SSL_CERT_FILE", shown, a->reason,
                          clock ? " Is this machine's clock right?" : "");
     }
-    return reel_fail(err, REEL_ERR_NETWORK, "%s: no answer (%s%s)%s", shown, a->reason, often,
+    return reel_fail(err, REEL_ERR_NETWORK, "%s: no answer%s (%s%s)%s", shown, a->end == REEL_HTTP_BAD ? " that can be used" : "", a->reason, often,
                      a->end == REEL_HTTP_REFUSED ? ". Is the network up, and the address right?" : "");
 }
 

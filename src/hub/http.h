@@ -33,6 +33,8 @@ void reel_http_answer_free(reel_http_answer *a);
 
 /* A header's value into out (cut if it must be); false, and "", where there is none. Names without case; the last one counts. */
 bool reel_http_header(const reel_http_answer *a, const char *name, char *out, size_t size);
+/* The same, whole: for what must not be cut, such as an address. *out NULL where there is none; free it. */
+reel_status reel_http_header_copy(const reel_http_answer *a, const char *name, char **out, reel_error *err);
 /* As a whole number from 0 up; -1 where there is none. */
 int64_t reel_http_header_number(const reel_http_answer *a, const char *name);
 
@@ -66,6 +68,8 @@ bool reel_http_expired(long status);
  * 1, 2, 4, 8, 8 s; all with up to a fifth more or less. */
 bool reel_http_again(const reel_http_answer *a, int attempt, double *seconds);
 enum { REEL_HTTP_TRIES = 6, REEL_HTTP_LONGEST_WAIT = 300 };
+/* How many seconds the server asks to wait (RateLimit, Retry-After); -1: it does not say. */
+double reel_http_asked_wait(const reel_http_answer *a);
 /* Sleeps; false: cancelled. */
 bool reel_http_wait(reel_context *ctx, double seconds);
 /* Says why no answer came. */

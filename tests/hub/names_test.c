@@ -167,6 +167,19 @@ static void answers(void **state)
         if (rows[i].kind != REEL_ANSWER_OK)
             assert_int_not_equal(reel_answer_fail(&a, &q, &err), REEL_OK);
     }
+    const reel_repo data = {REEL_REPO_DATASET, "a/b", "main"};
+    static const struct { long status; char *headers; const char *endpoint, *word; } said[] = {
+        {403, quota, "https://h", "https://h/datasets/a/b"}, {403, quota, NULL, "on the Hub"}, {429, busy, NULL, "wait 7 s"},
+        {429, rate, NULL, "wait 55 s"}, {429, far, NULL, "wait 67 minutes"}, {429, none, NULL, "now; wait, or"},
+        {503, busy, NULL, "asks to wait 7 s"}, {503, none, NULL, "(answer 503)."}};
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        const reel_http_answer a = {.end = REEL_HTTP_DONE, .status = said[i].status, .headers = {.s = said[i].headers}};
+        const reel_asked of_data = {.repo = &data, .file = "f", .url = "https://h/x", .endpoint = said[i].endpoint};
+        reel_error err = {0};
+        reel_answer_fail(&a, &of_data, &err);
+        if (strstr(err.message, said[i].word) == NULL)
+            fail_msg("wanted '%s': %s", said[i].word, err.message);
+    }
     double seconds = 0;
     reel_http_answer a = {.end = REEL_HTTP_DONE, .status = 429, .headers = {.s = busy}};
     assert_true(reel_http_again(&a, 1, &seconds));
