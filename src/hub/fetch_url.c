@@ -70,20 +70,24 @@ static reel_status fail_moved(const char *url, reel_error *err)
 static reel_status download(reel_http *http, const char *given, sinking *s, double seconds, reel_error *err)
 {
     const double end = reel_now() + seconds;
-    char location[8192], *url = reel_strdup(given);
+    char *url = reel_strdup(given);
     reel_status status = url == NULL ? reel_fail_nomem(err, "address") : REEL_OK;
     for (int hop = 0; status == REEL_OK; hop++) {
         reel_http_answer a;
         const reel_http_request r = {.method = "GET", .url = url, .anonymous = true, .sink = take, .user = s, .limit = 1 << 16,
                                      .total = end - reel_now() > 0.1 ? end - reel_now() : 0.1};
         reel_http_once(http, &r, &a);
-        const bool moved = a.end == REEL_HTTP_DONE && a.status / 100 == 3 && reel_http_header(&a, "Location", location, sizeof location);
+        char *location = NULL;
+        if (a.end == REEL_HTTP_DONE && a.status / 100 == 3)
+            status = reel_http_header_copy(&a, "Location", &location, err);
+        const bool moved = location != NULL;
         char *next = moved ? reel_url_join(url, location) : NULL;
+        reel_free(location);
         if (moved && next == NULL)
             status = reel_fail_nomem(err, "address");
         else if (moved && (hop == HOPS || !reel_session_may_follow(url, next)))
             status = fail_moved(url, err);
-        else if (!moved)
+        else if (!moved && status == REEL_OK)
             status = judge(&a, s, url, seconds, err);
         reel_http_answer_free(&a);
         reel_free(moved ? url : NULL);
@@ -95,40 +99,79 @@ static reel_status download(reel_http *http, const char *given, sinking *s, doub
     return status;
 }
 
-/* ".mp4" of an address, or "". */
-static void ending_of(const char *url, char out[16])
+/* ---- its file ---- */
+
+void reel_hub_fetched_drop(reel_hub_fetched *f)
 {
-    const char *path = strstr(url, "://") + 3, *dot = NULL;
-    const size_t n = strcspn(path, "?#");
-    for (size_t i = strcspn(path, "/"); i < n; i++)
-        dot = path[i] == '.' ? path + i : path[i] == '/' ? NULL : dot;
-    const size_t length = dot != NULL ? (size_t)(path + n - dot) : 0;
-    const bool good = length > 1 && length < 10 &&
-        strspn(dot + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") >= length - 1;
-    snprintf(out, 16, "%.*s", good ? (int)length : 0, good ? dot : "");
+    if (f->named)
+        unlink(f->path);
+    if (f->held)
+        close(f->fd);
+    reel_free(f->path);
+    *f = (reel_hub_fetched){.fd = -1};
 }
 
-static int make_temporary(reel_context *ctx, const char *url, char **path)
+/* Can the descriptor be opened by a path, as one of not too many? */
+static bool can_be_held(reel_hub_fetched *f)
 {
-    char ending[16];
+    enum { HELD = 256 };  /* a process may have 1024 of them, if nobody allowed more */
+    f->path = reel_format("/proc/self/fd/%d", f->fd);
+    f->held = f->path != NULL && f->fd < HELD && access(f->path, R_OK) == 0;
+    if (f->held)
+        return true;
+    reel_free(f->path);
+    f->path = NULL;
+    return false;
+}
+
+static reel_status make_file(reel_context *ctx, reel_hub_fetched *f, reel_error *err)
+{
     const char *dir = ctx->cache_dir != NULL && reel_dir_make(ctx->cache_dir, NULL) == REEL_OK ? ctx->cache_dir : "/tmp";
-    ending_of(url, ending);
-    *path = reel_format("%s/reel-url-XXXXXX%s", dir, ending);
-    return *path == NULL ? -1 : mkostemps(*path, (int)strlen(ending), O_CLOEXEC);
+    f->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (f->fd >= 0 && can_be_held(f))
+        return REEL_OK;
+    if (f->fd >= 0)
+        close(f->fd);
+    char *name = reel_format("%s/reel-url-XXXXXX", dir);  /* not every file system has files without a name */
+    f->fd = name == NULL ? -1 : mkostemp(name, O_CLOEXEC);
+    if (f->fd < 0) {
+        reel_status status = name == NULL ? reel_fail_nomem(err, dir) : reel_fail_errno(err, errno, name, "create");
+        reel_free(name);
+        return status;
+    }
+    if (can_be_held(f)) {
+        unlink(name);
+        reel_free(name);
+    } else {
+        f->path = name;
+        f->named = true;
+    }
+    return REEL_OK;
 }
 
-reel_status reel_hub_fetch_url(reel_context *ctx, const char *name, uint64_t limit, double seconds, char **path, bool *temporary,
-                               reel_error *err)
+/* All of it, into the file. */
+static reel_status fill(reel_context *ctx, const char *name, uint64_t limit, double seconds, reel_hub_fetched *f, reel_error *err)
+{
+    sinking s = {.fd = f->fd, .limit = limit};
+    reel_http *http = NULL;
+    reel_status status = reel_http_open(ctx, reel_hub_of(ctx), NULL, &http, err);
+    if (status == REEL_OK)
+        status = download(http, name, &s, seconds, err);
+    reel_http_close(&http);
+    if (!f->held && close(f->fd) != 0 && status == REEL_OK)
+        status = reel_fail_errno(err, errno, f->path, "write");
+    return status;
+}
+
+reel_status reel_hub_fetch_url(reel_context *ctx, const char *name, uint64_t limit, double seconds, reel_hub_fetched *out, reel_error *err)
 {
     const reel_hub *hub = reel_hub_of(ctx);
-    reel_http *http = NULL;
-    *path = NULL;
-    *temporary = false;
-    if (strncasecmp(name, "http://", 7) != 0 && strncasecmp(name, "https://", 8) != 0) {
-        *path = reel_strdup(name);
-        return *path != NULL ? REEL_OK : reel_fail_nomem(err, name);
-    }
     char shown[300];
+    *out = (reel_hub_fetched){.fd = -1};
+    if (strncasecmp(name, "http://", 7) != 0 && strncasecmp(name, "https://", 8) != 0) {
+        out->path = reel_strdup(name);
+        return out->path != NULL ? REEL_OK : reel_fail_nomem(err, name);
+    }
     reel_url_show(shown, sizeof shown, name);
     if (!reel_url_valid(name))
         return reel_fail(err, REEL_ERR_ARG, "an address has no user name or password, no blanks, and a host; write it percent-encoded");
@@ -136,22 +179,12 @@ reel_status reel_hub_fetch_url(reel_context *ctx, const char *name, uint64_t lim
         return reel_fail_nomem(err, "settings of the Hub");
     if (hub->offline)
         return reel_fail(err, REEL_ERR_NETWORK, "%s: not fetched in offline mode (--offline, HF_HUB_OFFLINE)", shown);
-    sinking s = {.fd = make_temporary(ctx, name, path), .limit = limit};
-    reel_status status = s.fd < 0 ? reel_fail_errno(err, errno, *path != NULL ? *path : shown, "create")
-        : reel_http_open(ctx, hub, NULL, &http, err);
-    if (status == REEL_OK)
-        reel_log(ctx, REEL_LOG_NOTE, "hub", "fetching %s", shown);
-    if (status == REEL_OK)
-        status = download(http, name, &s, seconds, err);
-    reel_http_close(&http);
-    if (s.fd >= 0 && close(s.fd) != 0 && status == REEL_OK)
-        status = reel_fail_errno(err, errno, *path, "write");
-    *temporary = status == REEL_OK;
-    if (status != REEL_OK) {
-        if (s.fd >= 0)
-            unlink(*path);
-        reel_free(*path);
-        *path = NULL;
-    }
+    reel_status status = make_file(ctx, out, err);
+    if (status != REEL_OK)
+        return status;
+    reel_log(ctx, REEL_LOG_NOTE, "hub", "fetching %s", shown);
+    status = fill(ctx, name, limit, seconds, out, err);
+    if (status != REEL_OK)
+        reel_hub_fetched_drop(out);
     return status;
 }

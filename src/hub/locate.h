@@ -15,9 +15,13 @@ reel_status reel_hub_locate_processor(reel_context *ctx, const char *name, char 
 /* A data set: a path, else ORG/NAME[@REVISION]:FILE of a repository of type dataset. *path is the file; free it. */
 reel_status reel_hub_locate_data(reel_context *ctx, const char *name, char **path, reel_error *err);
 
-/* A video's http or https address is fetched into a temporary file (its name keeps the ending); other text comes back as it is, with
- * *temporary false. The caller removes a temporary file. At most `limit` bytes and `seconds`. No token is sent. */
-reel_status reel_hub_fetch_url(reel_context *ctx, const char *name, uint64_t limit, double seconds, char **path, bool *temporary,
-                               reel_error *err);
+/* The file of an address. It has no name on the disk, so that nothing stays of it however the process ends; `path` opens it while `fd` is
+ * held. (It has one, which is removed with it, where there is no /proc or hundreds are held.) */
+typedef struct reel_hub_fetched { char *path; int fd; bool held, named; } reel_hub_fetched;
+void reel_hub_fetched_drop(reel_hub_fetched *f);  /* one of zeros is fine */
+
+/* Fetches what stands at an http or https address: at most `limit` bytes and `seconds`; no token is sent. Of other text out->path is a
+ * copy, neither held nor named. */
+reel_status reel_hub_fetch_url(reel_context *ctx, const char *name, uint64_t limit, double seconds, reel_hub_fetched *out, reel_error *err);
 
 #endif

@@ -1,7 +1,6 @@
 /* reel_predict: files to labels. The next clips are decoded while these are computed. */
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "args/args.h"
 #include "args/jobs.h"
@@ -26,7 +25,7 @@ typedef struct predictor {
     reel_inputs inputs;
     reel_item *item;            /* those that are to be opened */
     size_t *place, items;       /* which input each is */
-    char **here; bool *fetched; /* an input's file; that was fetched from an address */
+    reel_hub_fetched *here;     /* an input's file */
     reel_pixel_kernels kernels;
     reel_transform transform;
     bool guide, told_repeats;
@@ -44,17 +43,14 @@ typedef struct predictor {
 enum { URL_SECONDS = 600 };
 #define URL_LIMIT (2ull << 30) /* bytes */
 
-/* The file of an input: for an address one that is fetched now, and removed at the end. From then on the input is shown without its query,
+/* The file of an input: for an address one that is fetched now, and dropped at the end. From then on the input is shown without its query,
  * which may be a credential. Of several inputs, one that cannot be had does not stop the others. */
 static reel_status fetch(predictor *p, size_t i, reel_error *err)
 {
-    bool temporary;
     reel_error why = {0};
     reel_input *in = &p->inputs.item[i];
-    reel_status status = reel_hub_fetch_url(p->ctx, in->path, URL_LIMIT, URL_SECONDS, &p->here[i], &temporary, &why);
-    if (temporary)
-        p->fetched[i] = true;
-    if (temporary || (status != REEL_OK && strstr(in->path, "://") != NULL))
+    reel_status status = reel_hub_fetch_url(p->ctx, in->path, URL_LIMIT, URL_SECONDS, &p->here[i], &why);
+    if (p->here[i].held || p->here[i].named || (status != REEL_OK && strstr(in->path, "://") != NULL))
         in->path[strcspn(in->path, "?#")] = '\0';
     if (status == REEL_OK)
         return REEL_OK;
@@ -68,15 +64,11 @@ static reel_status fetch(predictor *p, size_t i, reel_error *err)
     return REEL_OK;
 }
 
-static void remove_fetched(predictor *p)
+static void drop_fetched(predictor *p)
 {
-    for (size_t i = 0; p->here != NULL && p->fetched != NULL && i < p->inputs.n; i++) {
-        if (p->fetched[i])
-            unlink(p->here[i]);
-        reel_free(p->here[i]);
-    }
+    for (size_t i = 0; p->here != NULL && i < p->inputs.n; i++)
+        reel_hub_fetched_drop(&p->here[i]);
     reel_free(p->here);
-    reel_free(p->fetched);
 }
 
 static reel_status items_make(predictor *p, reel_error *err)
@@ -84,15 +76,14 @@ static reel_status items_make(predictor *p, reel_error *err)
     p->item = reel_calloc(p->inputs.n, sizeof *p->item);
     p->place = reel_calloc(p->inputs.n, sizeof *p->place);
     p->here = reel_calloc(p->inputs.n, sizeof *p->here);
-    p->fetched = reel_calloc(p->inputs.n, sizeof *p->fetched);
-    if (p->item == NULL || p->place == NULL || p->here == NULL || p->fetched == NULL)
+    if (p->item == NULL || p->place == NULL || p->here == NULL)
         return reel_fail_nomem(err, "the inputs");
     for (size_t i = 0; i < p->inputs.n; i++) {
         reel_status status = p->inputs.item[i].reason == NULL ? fetch(p, i, err) : REEL_OK;
         if (status != REEL_OK)
             return status;
         if (p->inputs.item[i].reason == NULL) {
-            p->item[p->items] = (reel_item){.path = p->here[i], .shown = p->inputs.item[i].path, .label = -1,
+            p->item[p->items] = (reel_item){.path = p->here[i].path, .shown = p->inputs.item[i].path, .label = -1,
                                             .group = -1, .duration = -1};
             p->place[p->items++] = i;
         }
@@ -181,7 +172,7 @@ static void predictor_close(predictor *p)
     reel_ahead_close(&p->ahead);
     reel_run_close(&p->run);
     reel_answers_close(&p->answers);
-    remove_fetched(p);
+    drop_fetched(p);
     reel_inputs_free(&p->inputs);
     reel_model_close(&p->model);
     reel_free(p->item);
@@ -248,7 +239,7 @@ static reel_status clip_take(predictor *p, const reel_ahead_clip *clip, reel_err
     const char *path = p->inputs.item[input].path;
     reel_status status = REEL_OK;
     if (clip->status != REEL_OK) {
-        REEL_TRY(reel_answers_fail(p->answers, input, reel_reason_short(clip->error.message, path), false, err));
+        REEL_TRY(reel_answers_fail(p->answers, input, reel_reason_short(clip->error.message, p->here[input].path), false, err));
     } else {
         REEL_TRY(reel_answers_trace(p->answers, input, &clip->trace, p->model->config.frames, err));
         if (p->told_cut != input + 1)
