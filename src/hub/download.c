@@ -64,6 +64,13 @@ static void note_commit(const work *w, const char *revision)
 /* An answer that says nothing of the files: what is here may serve. */
 static bool may_use_copy(reel_answer_kind kind) { return kind != REEL_ANSWER_OTHER && kind != REEL_ANSWER_NO_REVISION; }
 
+/* The quick question for the commit came to nothing, and no copy can stand in: with patience, where that may help. */
+static reel_status ask_again(work *w, reel_status status, reel_answer_kind *kind, reel_error *err)
+{
+    const bool helps = *kind == REEL_ANSWER_SERVER || *kind == REEL_ANSWER_BUSY;
+    return status == REEL_ERR_CANCELLED || !helps ? status : reel_session_commit(&w->s, &w->repo, w->commit, kind, err);
+}
+
 /* ---- files that were named ---- */
 
 /* The error of a file that is not there gets the name that was perhaps meant. */
@@ -88,6 +95,22 @@ static reel_status suggest(work *w, reel_status status, reel_error *err)
     return status;
 }
 
+/* Are all of them here, so that they can serve where the Hub does not answer? */
+static bool has_copies(const work *w)
+{
+    reel_hub_cache c;
+    char commit[41];
+    size_t here = 0;
+    if (w->a->force_download || (!w->to_folder && reel_hub_cache_open(w->s.hub, &w->repo, false, &c, NULL) != REEL_OK))
+        return false;
+    const bool seen = w->to_folder || reel_hub_cache_commit(&c, w->repo.revision, commit);
+    for (size_t i = 0; seen && i < w->n; i++)
+        here += w->to_folder ? reel_local_has(&w->local, w->wanted[i].file) : reel_hub_cache_has(&c, commit, w->wanted[i].file, "");
+    if (!w->to_folder)
+        reel_hub_cache_close(&c);
+    return seen && here == w->n;
+}
+
 static reel_status get_named(work *w, const char *const *files, size_t n, reel_error *err)
 {
     const char *revision = w->repo.revision;
@@ -99,7 +122,9 @@ static reel_status get_named(work *w, const char *const *files, size_t n, reel_e
     for (size_t i = 0; i < n; i++)
         w->wanted[i].file = files[i];
     if (n > 1 && !w->s.hub->offline && !reel_commit_valid(revision)) {  /* all of one commit */
-        reel_status status = reel_session_commit(&w->s, &w->repo, w->commit, &kind, err);
+        reel_status status = reel_session_commit_quickly(&w->s, &w->repo, w->commit, &kind, err);
+        if (status != REEL_OK && !has_copies(w))
+            status = ask_again(w, status, &kind, err);
         if (status == REEL_ERR_CANCELLED || (status != REEL_OK && !may_use_copy(kind)))
             return status;
         if (status == REEL_OK) {
@@ -219,13 +244,15 @@ static reel_status get_listed(work *w, const char *include, reel_error *err)
     uint64_t total = 0;
     if (w->s.hub->offline)
         return use_copy(w, include, whole, err);
-    reel_status status = reel_session_commit(&w->s, &w->repo, w->commit, &kind, err);
+    reel_status status = reel_session_commit_quickly(&w->s, &w->repo, w->commit, &kind, err);
     const bool no_answer = status != REEL_OK && status != REEL_ERR_CANCELLED && may_use_copy(kind);
     if (no_answer && !w->a->force_download && !w->to_folder && use_copy(w, include, whole, NULL) == REEL_OK) {
         reel_log(w->ctx, REEL_LOG_WARNING, "hub", "the copy of %s that is here is used: %s", w->repo.id, err != NULL ? err->message
                  : "no answer");
         return REEL_OK;
     }
+    if (status != REEL_OK)
+        status = ask_again(w, status, &kind, err);
     REEL_TRY(status);
     w->repo.revision = w->commit;
     REEL_TRY(reel_listing_fetch(&w->s, &w->repo, &w->listing, err));

@@ -65,25 +65,24 @@ static bool says_nothing(const reel_http_answer *a, reel_answer_kind kind)
 
 static reel_status ask(reel_session *s, const char *url, bool patient, reel_http_answer *a, reel_error *err)
 {
-    const double seconds = patient ? PATIENT : s->hub->etag_timeout;
-    const reel_http_request r = {.method = "HEAD", .url = url, .headers = {"X-HF-Download-Counter: 1"}, .total = seconds,
-                                 .connect = seconds};
-    if (patient)
-        return reel_http_send(s->http, &r, a, err);
-    reel_http_once(s->http, &r, a);
-    return a->end == REEL_HTTP_DONE ? REEL_OK : reel_http_fail(a, url, 1, err);
+    const reel_http_request r = {.method = "HEAD", .url = url, .headers = {"X-HF-Download-Counter: 1"}, .total = PATIENT, .connect = PATIENT};
+    if (!patient)
+        return reel_session_try(s, &r, a, err);
+    reel_status status = reel_http_send(s->http, &r, a, err);
+    if (status == REEL_OK)
+        reel_hub_note_answer(s->ctx, true);
+    return status;
 }
 
 /* Where a redirect leads: *url is replaced, or, at another host, moved to m->url and set to NULL. */
 static reel_status follow(reel_session *s, const reel_http_answer *a, char **url, reel_file_meta *m, reel_error *err)
 {
-    char location[8192], shown[300];
-    reel_http_header(a, "Location", location, sizeof location);
-    char *next = reel_session_url(s, *url, location);
-    if (next == NULL)
-        return reel_fail_nomem(err, "address");
-    if (location[0] == '\0' || !reel_session_may_follow(*url, next)) {
-        reel_url_show(shown, sizeof shown, next);
+    char *next, shown[300];
+    reel_status status = reel_session_next(s, a, *url, &next, err);
+    if (status != REEL_OK)
+        return status;
+    if (next == NULL || !reel_session_may_follow(*url, next)) {
+        reel_url_show(shown, sizeof shown, next != NULL ? next : "");
         reel_free(next);
         return reel_fail(err, REEL_ERR_NETWORK,
                          "the server sends the question on to '%s', where it may not go (https to http, or no address)", shown);

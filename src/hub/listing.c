@@ -75,12 +75,9 @@ reel_status reel_listing_add(reel_listing *l, const reel_json *page, const char 
     return REEL_OK;
 }
 
-/* <URL>; rel="next" of the Link header, as a full address; NULL: there is none. */
-static char *next_page(const reel_session *s, const reel_http_answer *a, const char *url)
+/* <URL>; rel="next" of a Link header, which is cut there; NULL: there is none. */
+static const char *next_of(char *link)
 {
-    char link[8192];
-    if (!reel_http_header(a, "Link", link, sizeof link))
-        return NULL;
     for (char *open = strchr(link, '<'); open != NULL; open = strchr(open + 1, '<')) {
         char *close = strchr(open, '>');
         if (close == NULL)
@@ -89,10 +86,23 @@ static char *next_page(const reel_session *s, const reel_http_answer *a, const c
         const char *rel = strstr(close, "rel=\"next\"");
         if (rel != NULL && (size_t)(rel - close) < rest) {
             *close = '\0';
-            return reel_session_url(s, url, open + 1);
+            return open + 1;
         }
     }
     return NULL;
+}
+
+/* The next page as a full address; *next NULL: there is none. */
+static reel_status next_page(const reel_session *s, const reel_http_answer *a, const char *url, char **next, reel_error *err)
+{
+    char *link;
+    *next = NULL;
+    reel_status status = reel_http_header_copy(a, "Link", &link, err);
+    const char *reference = link != NULL ? next_of(link) : NULL;
+    if (reference != NULL && (*next = reel_session_url(s, url, reference)) == NULL)
+        status = reel_fail_nomem(err, "address");
+    reel_free(link);
+    return status;
 }
 
 reel_status reel_listing_fetch(reel_session *s, const reel_repo *repo, reel_listing *l, reel_error *err)
@@ -106,7 +116,9 @@ reel_status reel_listing_fetch(reel_session *s, const reel_repo *repo, reel_list
         status = reel_session_json(s, url, &asked, PAGE_LIMIT, &j, &a, err);
         if (status == REEL_OK)
             status = reel_listing_add(l, j, repo->id, err);
-        char *next = status == REEL_OK ? next_page(s, &a, url) : NULL;
+        char *next = NULL;
+        if (status == REEL_OK)
+            status = next_page(s, &a, url, &next, err);
         if (next != NULL && (page == PAGES_LIMIT || !reel_http_trusted(s->http, next)))
             status = reel_fail(err, REEL_ERR_NETWORK, "%s: the list of its files goes on at another host, or for ever", repo->id);
         reel_json_free(j);

@@ -61,6 +61,17 @@ char *reel_session_url(const reel_session *s, const char *base, const char *refe
     return own;
 }
 
+reel_status reel_session_next(const reel_session *s, const reel_http_answer *a, const char *base, char **next, reel_error *err)
+{
+    char *location;
+    *next = NULL;
+    reel_status status = reel_http_header_copy(a, "Location", &location, err);
+    if (location != NULL && location[0] != '\0' && (*next = reel_session_url(s, base, location)) == NULL)
+        status = reel_fail_nomem(err, "address");
+    reel_free(location);
+    return status;
+}
+
 bool reel_session_may_follow(const char *from, const char *to)
 {
     return reel_url_valid(to) && (reel_url_is_https(to) || !reel_url_is_https(from));
@@ -68,7 +79,7 @@ bool reel_session_may_follow(const char *from, const char *to)
 
 reel_asked reel_session_asked(const reel_session *s, const reel_repo *repo, const char *file, const char *url)
 {
-    return (reel_asked){.repo = repo, .file = file, .url = url, .token_from = s->token_from};
+    return (reel_asked){.repo = repo, .file = file, .url = url, .endpoint = s->hub->endpoint, .token_from = s->token_from};
 }
 
 void reel_session_warning(reel_session *s, const reel_http_answer *a)
@@ -84,21 +95,40 @@ void reel_session_warning(reel_session *s, const reel_http_answer *a)
     reel_log(s->ctx, REEL_LOG_WARNING, "hub", "the Hub says: %s", text + n + (text[n] == ';') + strspn(text + n + (text[n] == ';'), " "));
 }
 
-/* Follows on the own host only: an answer from elsewhere is not the Hub's. */
-static reel_status get(reel_session *s, const char *url, size_t limit, reel_http_answer *a, reel_error *err)
+reel_status reel_session_try(reel_session *s, const reel_http_request *r, reel_http_answer *a, reel_error *err)
 {
-    char location[4096], *at = reel_strdup(url);
+    reel_http_request quick = *r;
+    quick.total = quick.connect = s->hub->etag_timeout;
+    reel_http_once(s->http, &quick, a);
+    if (a->end != REEL_HTTP_CANCELLED)
+        reel_hub_note_answer(s->ctx, a->end != REEL_HTTP_TIMEOUT && a->end != REEL_HTTP_REFUSED && a->end != REEL_HTTP_DROPPED);
+    return a->end == REEL_HTTP_DONE ? REEL_OK : reel_http_fail(a, r->url, 1, err);
+}
+
+/* Where a redirect on the own host leads: an answer from elsewhere is not the Hub's. *next NULL: it is none. */
+static reel_status moved(reel_session *s, const reel_http_answer *a, const char *at, int hop, char **next, reel_error *err)
+{
+    char shown[300];
+    *next = NULL;
+    reel_status status = a->status / 100 == 3 ? reel_session_next(s, a, at, next, err) : REEL_OK;
+    reel_url_show(shown, sizeof shown, at);
+    if (*next != NULL && (hop == HOPS || !reel_http_trusted(s->http, *next)))
+        status = reel_fail(err, REEL_ERR_NETWORK, "%s: the server sends the question to another host, or in a circle", shown);
+    return status;
+}
+
+static reel_status get(reel_session *s, const char *url, bool patient, size_t limit, reel_http_answer *a, reel_error *err)
+{
+    char *at = reel_strdup(url);
     reel_status status = at == NULL ? reel_fail_nomem(err, url) : REEL_OK;
     for (int hop = 0; status == REEL_OK; hop++) {
+        char *next = NULL;
         const reel_http_request r = {.method = "GET", .url = at, .limit = limit, .total = 60 + s->hub->download_timeout};
-        status = reel_http_send(s->http, &r, a, err);
-        if (status != REEL_OK || a->status / 100 != 3 || !reel_http_header(a, "Location", location, sizeof location))
-            break;
-        char *next = reel_session_url(s, at, location);
+        status = patient ? reel_http_send(s->http, &r, a, err) : reel_session_try(s, &r, a, err);
+        if (status == REEL_OK)
+            status = moved(s, a, at, hop, &next, err);
         if (next == NULL)
-            status = reel_fail_nomem(err, url);
-        else if (hop == HOPS || !reel_http_trusted(s->http, next))
-            status = reel_fail(err, REEL_ERR_NETWORK, "%.300s: the server sends the question to another host, or in a circle", url);
+            break;
         reel_free(at);
         at = next;
         if (status == REEL_OK)
@@ -108,13 +138,13 @@ static reel_status get(reel_session *s, const char *url, size_t limit, reel_http
     return status;
 }
 
-reel_status reel_session_json(reel_session *s, const char *url, const reel_asked *asked, size_t limit, reel_json **out, reel_http_answer *a,
-                              reel_error *err)
+static reel_status get_json(reel_session *s, const char *url, const reel_asked *asked, bool patient, size_t limit, reel_json **out,
+                            reel_http_answer *a, reel_error *err)
 {
     char shown[300];
     *out = NULL;
     *a = (reel_http_answer){0};
-    reel_status status = get(s, url, limit, a, err);
+    reel_status status = get(s, url, patient, limit, a, err);
     if (status != REEL_OK)
         return status;
     reel_session_warning(s, a);
@@ -124,13 +154,19 @@ reel_status reel_session_json(reel_session *s, const char *url, const reel_asked
     return reel_json_parse(a->body.s != NULL ? a->body.s : "", a->body.len, shown, true, out, err);
 }
 
-reel_status reel_session_commit(reel_session *s, const reel_repo *repo, char commit[41], reel_answer_kind *kind, reel_error *err)
+reel_status reel_session_json(reel_session *s, const char *url, const reel_asked *asked, size_t limit, reel_json **out, reel_http_answer *a,
+                              reel_error *err)
+{
+    return get_json(s, url, asked, true, limit, out, a, err);
+}
+
+static reel_status ask_commit(reel_session *s, const reel_repo *repo, bool patient, char commit[41], reel_answer_kind *kind, reel_error *err)
 {
     reel_http_answer a = {0};
     reel_json *j = NULL;
     char *url = reel_repo_api_url(s->hub, repo, "revision", "");
     const reel_asked asked = reel_session_asked(s, repo, NULL, url);
-    reel_status status = url == NULL ? reel_fail_nomem(err, repo->id) : reel_session_json(s, url, &asked, 64u << 20, &j, &a, err);
+    reel_status status = url == NULL ? reel_fail_nomem(err, repo->id) : get_json(s, url, &asked, patient, 64u << 20, &j, &a, err);
     *kind = a.end == REEL_HTTP_TLS ? REEL_ANSWER_OTHER : a.end == REEL_HTTP_DONE && a.status != 0 ? reel_answer_kind_of(&a, &asked)
                                                                                                     : REEL_ANSWER_SERVER;
     const char *sha = reel_json_string(reel_json_get(j, "sha"));
@@ -142,4 +178,14 @@ reel_status reel_session_commit(reel_session *s, const reel_repo *repo, char com
     reel_http_answer_free(&a);
     reel_free(url);
     return status;
+}
+
+reel_status reel_session_commit(reel_session *s, const reel_repo *repo, char commit[41], reel_answer_kind *kind, reel_error *err)
+{
+    return ask_commit(s, repo, true, commit, kind, err);
+}
+
+reel_status reel_session_commit_quickly(reel_session *s, const reel_repo *repo, char commit[41], reel_answer_kind *kind, reel_error *err)
+{
+    return ask_commit(s, repo, false, commit, kind, err);
 }

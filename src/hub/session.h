@@ -25,6 +25,9 @@ reel_status reel_session_online(const reel_session *s, const char *what, reel_er
 /* The address that an answer to `base` names by `reference`. One at the public hub is one at the endpoint. NULL: no memory. */
 char *reel_session_url(const reel_session *s, const char *base, const char *reference);
 
+/* The same of a redirect's Location, whole however long it is; *next NULL: it names none. Free it. */
+reel_status reel_session_next(const reel_session *s, const reel_http_answer *a, const char *base, char **next, reel_error *err);
+
 /* May a redirect go from one to the other? Not from https to http, nor to what is neither. */
 bool reel_session_may_follow(const char *from, const char *to);
 
@@ -32,7 +35,11 @@ bool reel_session_may_follow(const char *from, const char *to);
 reel_status reel_session_json(reel_session *s, const char *url, const reel_asked *asked, size_t limit, reel_json **out, reel_http_answer *a,
                               reel_error *err);
 
-/* The commit that a revision is now. */
+/* One try within HF_HUB_ETAG_TIMEOUT, for a question whose answer a copy can stand in for: REEL_OK is any answer. */
+reel_status reel_session_try(reel_session *s, const reel_http_request *r, reel_http_answer *a, reel_error *err);
+
+/* The commit that a revision is now. quickly: by such a try. */
+reel_status reel_session_commit_quickly(reel_session *s, const reel_repo *repo, char commit[41], reel_answer_kind *kind, reel_error *err);
 reel_status reel_session_commit(reel_session *s, const reel_repo *repo, char commit[41], reel_answer_kind *kind, reel_error *err);
 
 /* Tells a warning that an answer brings (X-HF-Warning: topic; text), once a topic. */

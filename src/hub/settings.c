@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/cpu.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -207,6 +208,20 @@ const reel_hub *reel_hub_of(reel_context *ctx)
     if (ctx->hub == NULL && reel_context_set_hub(ctx, NULL, NULL, NULL) != REEL_OK)
         return NULL;
     return ctx->hub;
+}
+
+void reel_hub_note_answer(reel_context *ctx, bool answered)
+{
+    reel_hub *h = ctx->hub;
+    if (h != NULL)
+        atomic_store(&h->silent, answered ? 0 : reel_now());
+}
+
+bool reel_hub_is_silent(const reel_hub *hub)
+{
+    enum { SECONDS = 300 };
+    const double since = atomic_load(&hub->silent);
+    return since > 0 && reel_now() - since < SECONDS;
 }
 
 /* ---- the token ---- */

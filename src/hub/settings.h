@@ -3,6 +3,8 @@
 #ifndef REEL_HUB_SETTINGS_H
 #define REEL_HUB_SETTINGS_H
 
+#include <stdatomic.h>
+
 #include <reel/hub.h>
 
 #include "base/context.h"
@@ -17,10 +19,16 @@ typedef struct reel_hub {
     char *agent;                 /* User-Agent */
     bool offline, implicit_token, symlinks;
     double etag_timeout, download_timeout;  /* seconds */
+    _Atomic double silent;       /* reel_now() when it last did not answer at all; 0: it did */
 } reel_hub;
 
 /* The context's; the defaults where nothing was set. Lives as long as the context. NULL: no memory. */
 const reel_hub *reel_hub_of(reel_context *ctx);
+
+/* The hub was asked, and did or did not answer, whatever it said. Where it is silent a copy serves without waiting for it once more: a run
+ * that needs many files waits once. Forgotten after some minutes. */
+void reel_hub_note_answer(reel_context *ctx, bool answered);
+bool reel_hub_is_silent(const reel_hub *hub);
 
 /* The token to send, from whichever place has one; *token NULL where there is none. Wipe and free it with reel_hub_forget.
  * *from: "HF_TOKEN", or the file's path; lives as long as the hub. */
