@@ -66,18 +66,27 @@ static void note_missing(job *j, const reel_file_meta *m)
     reel_hub_cache_note_commit(&j->cache, j->g->repo.revision, m->commit);
 }
 
+/* Takes the copy that is here, if there is one and it may serve. */
+static bool takes_copy(job *j, const char *why)
+{
+    if (j->g->force || !has_copy(j, j->got->commit))
+        return false;
+    j->got->copied = true;
+    reel_log(j->s->ctx, REEL_LOG_WARNING, "hub", "the copy of %s that is here is used: %s", j->file, why);
+    return true;
+}
+
 /* Quickly first; a copy serves where the Hub does not answer; else once more, with patience. *copy: use what is there. */
 static reel_status ask(job *j, reel_file_meta *m, bool *copy, reel_error *err)
 {
-    *copy = false;
+    *copy = reel_hub_is_silent(j->s->hub) && takes_copy(j, "the Hub did not answer a moment ago");
+    if (*copy)
+        return REEL_OK;
     reel_status status = reel_fetch_meta(j->s, &j->g->repo, j->file, false, m, err);
     if (status != REEL_OK && status != REEL_ERR_CANCELLED && m->unreachable) {
-        if (!j->g->force && has_copy(j, j->got->commit)) {
-            *copy = j->got->copied = true;
-            reel_log(j->s->ctx, REEL_LOG_WARNING, "hub", "the copy of %s that is here is used: %s", j->file, err != NULL ? err->message
-                     : "no answer");
+        *copy = takes_copy(j, err->message);
+        if (*copy)
             return REEL_OK;
-        }
         const reel_answer_kind kind = m->kind;
         if (kind == REEL_ANSWER_SERVER || kind == REEL_ANSWER_BUSY)
             status = reel_fetch_meta(j->s, &j->g->repo, j->file, true, m, err);
@@ -171,17 +180,29 @@ static reel_status into_cache(job *j, reel_error *err)
 
 /* ---- into a folder ---- */
 
+/* What is left to read from `from` as a new file in dir: `name` under the lock, where what a killed process left may go, else a name that
+ * none else has; used is that name. 0, or errno. */
+static int copy_into(int from, int dir, const char *name, bool locked, char used[NAME_MAX + 1])
+{
+    snprintf(used, NAME_MAX + 1, "%s", name);
+    if (locked)
+        unlinkat(dir, used, 0);
+    else
+        reel_below_temp(used, NAME_MAX + 1, name, "copy");
+    const int e = reel_below_copy(from, dir, used);
+    if (e != 0 && e != EEXIST)
+        unlinkat(dir, used, 0);
+    return e;
+}
+
 /* From the cache, where it has the same content. */
-static bool copy_from_cache(job *j, int dir, const char *partial)
+static bool copy_from_cache(job *j, int dir, const char *partial, bool locked, char used[NAME_MAX + 1])
 {
     if (j->meta->etag[0] == '\0' || !reel_hub_cache_has_blob(&j->cache, j->meta->etag, j->meta->size))
         return false;
     const int blobs = reel_below_dir(j->cache.repo, "blobs", false);
     const int from = blobs < 0 ? -1 : openat(blobs, j->meta->etag, O_RDONLY | O_CLOEXEC);
-    unlinkat(dir, partial, 0);
-    const bool good = from >= 0 && reel_below_copy(from, dir, partial) == 0;
-    if (!good)
-        unlinkat(dir, partial, 0);
+    const bool good = from >= 0 && copy_into(from, dir, partial, locked, used) == 0;
     if (from >= 0)
         close(from);
     if (blobs >= 0)
@@ -204,9 +225,7 @@ static reel_status into_dir_locked(job *j, bool locked, const char *partial, ree
     if (dir < 0)
         return reel_below_fail(err, errno, l->path, "create the notes in");
     reel_status status = REEL_OK;
-    if (!j->g->force && copy_from_cache(j, dir, last))
-        snprintf(used, sizeof used, "%s", last);
-    else
+    if (j->g->force || !copy_from_cache(j, dir, last, locked, used))
         status = fetch_into(j, dir, last, l->path, locked, used, hash, err);
     close(dir);
     char *from = status == REEL_OK ? reel_format("%.*s%s", (int)(last - partial), partial, used) : NULL;
@@ -247,34 +266,47 @@ static bool is_there(job *j)
         (j->s->hub->offline && reel_local_has(j->g->local, j->file));
 }
 
+/* Puts an open file of the cache into the folder, by way of the notes. */
+static reel_status place_copy(job *j, int from, bool locked, reel_error *err)
+{
+    char path[PATH_MAX], used[NAME_MAX + 1];
+    const char *last;
+    if (snprintf(path, sizeof path, "download/%s.reel.copy", j->file) >= (int)sizeof path)
+        return reel_fail(err, REEL_ERR_LIMIT, "%s: the name is too long", j->file);
+    const int dir = reel_below_parent(j->g->local->notes, path, true, &last);
+    if (dir < 0)
+        return reel_below_fail(err, errno, j->g->local->path, "create the notes in");
+    const int e = copy_into(from, dir, last, locked, used);
+    char *temporary = e == 0 ? reel_format("%.*s%s", (int)(last - path), path, used) : NULL;
+    reel_status status = e != 0 ? reel_fail_errno(err, e, j->file, "copy from the cache")
+        : temporary == NULL ? reel_fail_nomem(err, j->file) : reel_local_place(j->g->local, temporary, j->file, err);
+    if (e == 0 && status != REEL_OK)
+        unlinkat(dir, used, 0);
+    close(dir);
+    reel_free(temporary);
+    return status;
+}
+
 /* Offline, into a folder: what the cache has by its links. */
 static reel_status from_cache_offline(job *j, reel_error *err)
 {
-    char commit[41], path[PATH_MAX], *last_copy = NULL;
-    const char *last;
-    if (j->g->local == NULL || !reel_hub_cache_commit(&j->cache, j->g->repo.revision, commit) ||
-        !reel_hub_cache_has(&j->cache, commit, j->file, ""))
+    int lock = -1;
+    if (j->g->local == NULL || !reel_hub_cache_commit(&j->cache, j->g->repo.revision, j->got->commit) ||
+        !reel_hub_cache_has(&j->cache, j->got->commit, j->file, ""))
         return fail_offline(j, err);
-    char *source = reel_hub_cache_path(&j->cache, commit, j->file);
-    snprintf(path, sizeof path, "download/%s", j->file);
-    const int dir = reel_below_parent(j->g->local->notes, path, true, &last), from = source == NULL ? -1
-        : open(source, O_RDONLY | O_CLOEXEC);
-    last_copy = reel_format("%s.reel.copy", path);
-    reel_status status = REEL_OK;
-    if (dir < 0 || from < 0 || last_copy == NULL) {
+    char *source = reel_hub_cache_path(&j->cache, j->got->commit, j->file), *name = reel_local_lock_name(j->file);
+    reel_status status = source == NULL || name == NULL ? reel_fail_nomem(err, j->file)
+        : reel_hub_lock(j->s->ctx, j->g->local->notes, name, j->file, &lock, err);
+    const int from = status == REEL_OK ? open(source, O_RDONLY | O_CLOEXEC) : -1;
+    if (status == REEL_OK && from < 0)
         status = reel_fail_errno(err, errno, j->file, "copy from the cache");
-    } else {
-        unlinkat(dir, reel_path_base(last_copy), 0);
-        const int e = reel_below_copy(from, dir, reel_path_base(last_copy));
-        status = e != 0 ? reel_fail_errno(err, e, j->file, "copy from the cache") : reel_local_place(j->g->local, last_copy, j->file, err);
-    }
-    memcpy(j->got->commit, commit, 41);
+    if (status == REEL_OK && !reel_local_has(j->g->local, j->file))  /* else another was quicker */
+        status = place_copy(j, from, lock >= 0, err);
     if (from >= 0)
         close(from);
-    if (dir >= 0)
-        close(dir);
+    reel_hub_unlock(&lock);
     reel_free(source);
-    reel_free(last_copy);
+    reel_free(name);
     return status;
 }
 
