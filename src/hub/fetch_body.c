@@ -21,6 +21,8 @@ typedef struct way {
     int fd;
     uint64_t at;             /* bytes in the file */
     uint64_t came;           /* over the line, in all */
+    uint64_t farthest;       /* how far the file had come when tries were last counted anew */
+    bool whole;              /* the server says that there is no more than what is here */
     bool resumed;            /* some of them from an earlier try */
     bool begun, refused;     /* this answer was looked at; and says what it should not */
     bool stopped;            /* who is told wants no more */
@@ -190,11 +192,12 @@ static reel_status renew(way *w, reel_error *err)
 
 static reel_status hop(way *w, const reel_http_answer *a, reel_error *err)
 {
-    char location[8192], shown[300];
-    reel_http_header(a, "Location", location, sizeof location);
-    char *next = location[0] != '\0' ? reel_session_url(w->s, w->url, location) : NULL;
+    char *next, shown[300];
+    reel_status status = reel_session_next(w->s, a, w->url, &next, err);
+    if (status != REEL_OK)
+        return status;
     if (next == NULL || ++w->hops > HOPS || !reel_session_may_follow(w->url, next)) {
-        reel_url_show(shown, sizeof shown, next != NULL ? next : location);
+        reel_url_show(shown, sizeof shown, next != NULL ? next : "");
         reel_free(next);
         return reel_fail(err, REEL_ERR_NETWORK,
                          "%s: the server sends on to '%s', where it may not go (a circle, https to http, or no address)",
@@ -203,6 +206,29 @@ static reel_status hop(way *w, const reel_http_answer *a, reel_error *err)
     reel_free(w->url);
     w->url = next;
     return REEL_OK;
+}
+
+/* More was asked for than there is. Content-Range says how much that is: it may be just what is here. Else what is here is no part of it. */
+static reel_status beyond_end(way *w, const reel_http_answer *a, reel_error *err)
+{
+    char range[128];
+    unsigned long long all;
+    const bool told = reel_http_header(a, "Content-Range", range, sizeof range) && sscanf(range, "bytes */%llu", &all) == 1;
+    w->whole = told && all == w->at && w->b->meta->size < 0;
+    return w->whole ? REEL_OK : restart(w, err);
+}
+
+/* Tries are counted anew once the file has grown by enough, and never for bytes that came before: a server that drops after each byte, or
+ * after the same ones again, comes to an end. */
+static bool made_progress(way *w)
+{
+    enum { PARTS = 64, LEAST = 1 << 20 };
+    const int64_t size = w->b->meta->size;
+    const uint64_t enough = size < 0 || size / PARTS >= LEAST ? LEAST : (uint64_t)size / PARTS + 1;
+    if (w->at < w->farthest || w->at - w->farthest < enough)
+        return false;
+    w->farthest = w->at;
+    return true;
 }
 
 /* What to do after an answer that did not bring all. REEL_OK: ask again. */
@@ -221,7 +247,7 @@ static reel_status after(way *w, const reel_http_answer *a, int *attempt, reel_e
     if (a->end == REEL_HTTP_DONE && a->status / 100 == 3)
         return hop(w, a, err);
     if (a->end == REEL_HTTP_DONE && a->status == 416 && w->at > 0 && w->renewals++ < RENEWALS)
-        return restart(w, err);
+        return beyond_end(w, a, err);
     const bool storage = !reel_http_trusted(w->s->http, w->url);
     if (a->end == REEL_HTTP_DONE && storage && reel_http_expired(a->status) && w->renewals++ < RENEWALS)
         return renew(w, err);
@@ -254,9 +280,10 @@ static reel_status fill(way *w, reel_error *err)
 {
     reel_status status = REEL_OK;
     bool complete = w->b->meta->size >= 0 && w->at == (uint64_t)w->b->meta->size;
+    w->farthest = w->at;
+    w->whole = false;
     for (int attempt = 0; status == REEL_OK && !complete;) {
         char range[64];
-        const uint64_t before = w->at;
         reel_http_answer a;
         snprintf(range, sizeof range, "Range: bytes=%llu-", (unsigned long long)w->at);
         w->begun = w->refused = false;
@@ -265,9 +292,10 @@ static reel_status fill(way *w, reel_error *err)
         reel_http_once(w->s->http, &r, &a);
         complete = is_complete(w, &a);
         if (!complete) {
-            if (w->at > before && a.end != REEL_HTTP_DONE)
-                attempt = 0;  /* it made progress */
+            if (a.end != REEL_HTTP_DONE && made_progress(w))
+                attempt = 0;
             status = after(w, &a, &attempt, err);
+            complete = w->whole;
         }
         reel_http_answer_free(&a);
     }
