@@ -99,7 +99,8 @@ if [ "$(id -u)" -ne 0 ]; then
 else
     skip "read-only folder" "root writes everywhere"
 fi
-fails 1 "" "output file in no folder" forward $M --input "$T/none.safetensors" -o "$T/no/where.safetensors"
+"$REEL" data pack "$T/data" $M --split test -o "$T/in.safetensors" -q >"$T/out" 2>"$T/err"
+fails 1 "no/where" "output file in no folder" forward $M --input "$T/in.safetensors" -o "$T/no/where.safetensors"
 fresh "$T/run"
 check "a short run" worked
 fails 1 "overwrite_output_dir" "a folder that holds a run" train $TRAIN --max_steps 2 --output_dir "$T/run"

@@ -5,9 +5,11 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -59,6 +61,21 @@ class Mock:
         repos = json.loads(self.get("repos"))
         repos = repos if isinstance(repos, list) else repos.get("repos", repos)
         return [r for r in repos if r["id"] == rid and r["type"] == kind][0]
+
+
+class Silent:
+    """A hub that takes every connection, and never answers."""
+
+    def __init__(self):
+        self.count, self.held = 0, []
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = "http://127.0.0.1:%d" % self.socket.getsockname()[1]
+        threading.Thread(target=self.take, daemon=True).start()
+
+    def take(self):
+        while True:
+            self.held.append(self.socket.accept()[0])
+            self.count += 1
 
 
 class Run:

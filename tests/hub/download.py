@@ -1,4 +1,5 @@
 """hub download: the cache's layout, and every fault that a server or a line can have."""
+import re
 import resource
 import ssl
 import threading
@@ -23,7 +24,7 @@ def head():
 
 def fresh(*faults, **config):
     mock.post("reset", {})
-    mock.post("config", dict({"page_size": 1000, "cdn_url_ttl": 3600.0, "endpoint_in_urls": "", "resolve_cache": True, "gzip_regular": False,
+    mock.post("config", dict({"page_size": 1000, "cdn_url_ttl": 3600.0, "cdn_url_pad": 0, "endpoint_in_urls": "", "resolve_cache": True, "gzip_regular": False,
                               "xet": False}, **config))
     if faults:
         mock.post("faults", list(faults))
@@ -153,7 +154,7 @@ def refusals():
     for args, words, name in (
             (["acme/none"], ["acme/none", "no such repository", "login"], "no such repository"),
             (["acme/secret"], ["private", "login"], "a private one"),
-            (["acme/gate", "config.json"], ["conditions", "login"], "a gated one"),
+            (["acme/gate", "config.json"], ["conditions", "login", "(%s/acme/gate)" % mock.url], "a gated one: where to ask for access"),
             (["acme/vid", "confg.json"], ["confg.json", "did you mean 'config.json'"], "no such file: the nearest is told"),
             (["acme/vid", "--revision", "nope"], ["nope", "revision"], "no such revision"),
             (["acme/vid", "config.json", "--revision", "nope"], ["nope", "revision"], "no such revision, one file"),
@@ -174,11 +175,20 @@ def refusals():
     check(fails(r, 1, "offline", "config.json", "acme/none2"), "offline and not there", r)
     r = reel("http://127.0.0.1:9", home(), "hub", "download", "acme/vid", "config.json")
     check(fails(r, 1, "127.0.0.1:9", "tried 2 times") and r.seconds < 5, "dead endpoint and no copy (%.1f s)" % r.seconds, r)
-    check(not [k for k in tree(h + "/hub") if "none" in k and "no_exist" not in k], "what is not there leaves no folder", list(tree(h + "/hub")))
+    names = [os.path.join(b, n) for b, folders, files in os.walk(h) for n in folders + files]
+    check(names and not [n for n in names if "none" in n], "what is not there leaves no folder", names)
     h = fresh()
     get(h, "nothing.txt")
     t = tree(os.path.join(h, REPO))
     check(t.get(".no_exist/%s/nothing.txt" % head()) == b"" and t["refs/main"] == head().encode(), ".no_exist", list(t))
+    # A 404 that says nothing of the Hub's: an old mirror, a proxy. It is no file, and that is not kept.
+    h = fresh({"path": "/resolve/", "status": 404, "body": "not here", "times": -1})
+    r = get(h, "config.json")
+    check(fails(r, 1, "acme/vid", "no file 'config.json'"), "a bare 404 for a file", r)
+    check(not os.path.exists(os.path.join(h, REPO)), "a bare 404 leaves no .no_exist", list(tree(h)))
+    h = fresh({"path": "/api/models/", "status": 404, "body": "not here", "times": -1})
+    r = get(h)
+    check(fails(r, 1, "acme/vid", "no such repository"), "a bare 404 for a repository", r)
 
 
 def line_faults():
@@ -206,6 +216,29 @@ def line_faults():
     h = fresh({"method": "GET", "path": "/tree/", "status": 500, "times": 1})
     r = get(h)
     check(whole(r, h), "500 on the listing", r)
+    h = fresh({"method": "GET", "path": "/api/models/acme/vid/revision", "hang": 2, "times": 1})
+    r = get(h, HF_HUB_ETAG_TIMEOUT="1")
+    check(whole(r, h), "the question for the commit hangs, once", r)
+    h = fresh(*[dict(big, drop_at=1) for _ in range(3)])
+    r = get(h, "model.safetensors", "-v")
+    waits = [int(w) for w in re.findall(r"again in (\d+) s", r.err)]
+    check(r.code == 0 and len(waits) == 3 and waits[2] > 2 > waits[0], "a byte a try is no progress: the waits grow", (waits, r))
+    h = fresh(*[dict(big, drop_at=900_000) for _ in range(3)])
+    r = get(h, "model.safetensors", "-v")
+    waits = [int(w) for w in re.findall(r"again in (\d+) s", r.err)]
+    check(r.code == 0 and waits == [1, 1, 1], "900000 bytes a try are progress", (waits, r))
+    h = fresh(*[dict(big, drop_at=900_000, ignore_range=True) for _ in range(3)])
+    r = get(h, "model.safetensors", "-v")
+    waits = [int(w) for w in re.findall(r"again in (\d+) s", r.err)]
+    check(r.code == 0 and len(waits) == 3 and waits[2] > 1, "the same bytes again are none", (waits, r))
+    h = fresh(cdn_url_pad=20000)
+    r = get(h, "model.safetensors")
+    check(r.code == 0 and not cache_problems(h), "an address of 20000 characters", r)
+    far = "{hub}/api/models/acme/vid/revision/main?" + "x" * 20000
+    h = fresh({"method": "GET", "path": "/revision/main$", "redirect": far, "times": 1})
+    r = get(h)
+    asked = [len(e["path"]) for e in mock.log("GET", "/revision/main?")]
+    check(whole(r, h) and asked == [len(far) - len("{hub}")], "a question that is sent on to such an address", (asked, r))
     h = fresh(cdn_url_ttl=0)
     r = get(h, "model.safetensors")
     check(fails(r, 1, "model.safetensors", "refuses", "403") and len(mock.log("GET", server="cdn")) == 3, "an address that is always expired: two new ones, then an end", r)
@@ -222,6 +255,7 @@ def lasting_faults():
             ([{"path": "/resolve/", "no_headers": ["X-Repo-Commit"], "times": -1}], ["X-Repo-Commit", "HF_ENDPOINT"], "no hub"),
             ([{"path": "/resolve/", "set_headers": {"X-Repo-Commit": "../../../evil"}, "times": -1}], ["commit"], "an evil commit"),
             ([{"path": "/resolve/", "set_headers": {"X-Repo-Commit": "A" * 40}, "times": -1}], ["commit"], "an upper-case commit"),
+            ([{"path": "/resolve/", "set_headers": {"X-Much": "x" * 60000, "X-More": "x" * 60000, "X-Most": "x" * 60000}, "times": -1}], ["headers", "128 KiB"], "endless headers"),
             ([{"path": "/resolve/", "redirect": "file:///etc/passwd", "times": -1}], ["may not go"], "redirect to a file"),
             ([{"path": "/resolve/", "redirect": "ftp://127.0.0.1/x", "times": -1}], ["may not go"], "redirect to ftp"),
             ([{"path": "/resolve/", "redirect": "http://u:p@127.0.0.1/x", "times": -1}], ["may not go"], "redirect with a password"),
@@ -306,13 +340,27 @@ def resumed():
     write(os.path.join(h, REPO, "blobs", SHA + ".reel.incomplete"), FILES["model.safetensors"])
     r = get(h, "model.safetensors")
     check(r.code == 0 and not mock.log("GET", server="cdn"), "a partial file that is whole", r)
+    # Where the size is not announced, only the answer 416 says that there is no more.
+    silent = {"method": "HEAD", "path": "/resolve/", "no_headers": ["X-Linked-Size"], "times": -1}
+    for content, statuses, name in (
+            (FILES["model.safetensors"], [416], "is whole"), (b"x" * 3_000_000, [416, 200], "has the size and not the content"),
+            (FILES["model.safetensors"] + b"x", [416, 200], "is too long"), (FILES["model.safetensors"][:1_000_000], [206], "is a part")):
+        h = fresh(silent)
+        write(os.path.join(h, REPO, "blobs", SHA + ".reel.incomplete"), content)
+        r = get(h, "model.safetensors")
+        got = [e["status"] for e in mock.log("GET", server="cdn")]
+        check(r.code == 0 and got == statuses and not cache_problems(h), "no size is announced, and the partial file " + name, (got, r))
+    h = fresh({"server": "cdn", "method": "GET", "status": 416, "times": -1})
+    write(os.path.join(h, REPO, "blobs", SHA + ".reel.incomplete"), FILES["model.safetensors"][:1000])
+    r = get(h, "model.safetensors")
+    check(fails(r, 1, "model.safetensors", "416") and len(mock.log("GET", server="cdn")) == 2, "416 for whatever is asked", r)
     h = fresh({"server": "cdn", "method": "GET", "rate": 2_000_000, "times": -1})
     check(ends_at_once(h, 0.5), "Ctrl-C ends it at once")
     h = fresh({"method": "HEAD", "path": "/resolve/", "status": 429, "headers": {"Retry-After": "100"}, "times": -1})
     check(ends_at_once(h, 1), "Ctrl-C ends a wait, too")
     h = fresh({"method": "HEAD", "path": "/resolve/", "status": 429, "headers": {"Retry-After": "4000"}, "times": -1})
     r = get(h, "model.safetensors")
-    check(fails(r, 1, "no more requests") and r.seconds < 5, "a wait above five minutes is told, not waited for", r)
+    check(fails(r, 1, "no more requests", "67 minutes") and r.seconds < 5, "a wait above five minutes is told, not waited for", r)
 
 
 def together():
@@ -324,6 +372,63 @@ def together():
     p = [start(mock, h, "hub", "download", "acme/vid") for _ in range(4)]
     outs = [x.communicate() for x in p]
     check([x.returncode for x in p] == [0] * 4 and not cache_problems(h), "four processes, a whole repository", outs)
+
+
+def stopped_in_a_copy(h, folder):
+    """A process that copies from the cache into a folder, stopped in the middle; None if it was too quick."""
+    p = start(mock, h, "hub", "download", "acme/large", "large.bin", "--local_dir", folder, "--offline")
+    notes = os.path.join(folder, ".cache/huggingface/download")
+    while p.poll() is None and not (os.path.isdir(notes) and any(e.stat().st_size for e in os.scandir(notes))):
+        pass
+    p.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, p.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    if p.poll() is None and not os.path.exists(folder + "/large.bin"):
+        return p
+    p.kill()
+    p.communicate()
+    return None
+
+
+def copies():
+    large = RANDOM.randbytes(60_000_000)
+    write(os.path.join(WORK, "large/large.bin"), large)
+    mock.seed("acme/large", os.path.join(WORK, "large"))
+    h = fresh()
+    reel(mock, h, "hub", "download", "acme/large", "large.bin")
+    first = None
+    for i in range(10):
+        folder = os.path.join(WORK, "copies%d" % i)
+        first = first or stopped_in_a_copy(h, folder)
+        if first:
+            break
+    if not check(first, "a process was stopped while it copied"):
+        return
+    second = start(mock, h, "hub", "download", "acme/large", "large.bin", "--local_dir", folder, "--offline")
+    try:
+        second.wait(1)
+    except subprocess.TimeoutExpired:
+        pass
+    first.send_signal(signal.SIGCONT)
+    outs = [first.communicate(), second.communicate()]
+    check([first.returncode, second.returncode] == [0, 0] and read(folder + "/large.bin") == large, "two processes that copy offline at once", outs)
+    left = [n for n in os.listdir(folder + "/.cache/huggingface/download") if not n.endswith((".lock", ".metadata"))]
+    check(not left, "no copy stays", left)
+
+
+def no_answer():
+    h = fresh()
+    get(h)
+    silent = Silent()
+    r = reel(silent.url, h, "hub", "download", "acme/vid", HF_HUB_ETAG_TIMEOUT="1")
+    check(whole(r, h) and "copy" in r.err and silent.count == 1, "a hub that never answers: the whole copy, after one question", (silent.count, r))
+    silent.count = 0
+    r = reel(silent.url, h, "hub", "download", "acme/vid", "config.json", "sub/a.txt", "empty.txt", "other.bin", HF_HUB_ETAG_TIMEOUT="1")
+    check(r.code == 0 and r.err.count("copy") == 4 and silent.count == 1, "the same for files that are named", (silent.count, r))
+    os.unlink(os.path.join(h, REPO, "snapshots", head(), "other.bin"))
+    h2 = fresh({"method": "GET", "path": "/revision/", "status": 503, "times": 1})
+    r = get(h2, "config.json", "sub/a.txt")
+    check(r.code == 0 and len({e["path"].split("/")[4] for e in mock.log("HEAD", "/acme/vid/resolve/")}) == 1 and not mock.log("HEAD", "/resolve/main/"),
+          "a commit that is asked for twice: both files are of it", [e["path"] for e in mock.log()])
 
 
 def no_room():
@@ -364,6 +469,20 @@ def secrets():
     check(r.code == 0 and "authorization" not in mock.log()[-1]["headers"] and not mock.log()[-1]["token"], "without a token, no such header")
 
 
+def expired(key):
+    """A self-signed certificate of 2020, or None."""
+    top = os.path.join(WORK, "ca")
+    write(top + "/index.txt", "")
+    write(top + "/ca.conf", "[ca]\ndefault_ca = d\n[d]\ndatabase = index.txt\nnew_certs_dir = .\nrand_serial = yes\ndefault_md = sha256\n"
+          "policy = p\nx509_extensions = e\n[p]\ncommonName = supplied\n[e]\nsubjectAltName = DNS:localhost\nbasicConstraints = CA:TRUE\n")
+    for args in (["req", "-new", "-key", key, "-out", "old.csr", "-subj", "/CN=localhost"],
+                 ["ca", "-selfsign", "-batch", "-config", "ca.conf", "-startdate", "20200101000000Z", "-enddate", "20200102000000Z", "-in", "old.csr",
+                  "-keyfile", key, "-out", "old.pem", "-notext"]):
+        if subprocess.run(["openssl", *args], capture_output=True, cwd=top).returncode != 0:
+            return None
+    return top + "/old.pem"
+
+
 def tls():
     key, cert = os.path.join(WORK, "key.pem"), os.path.join(WORK, "cert.pem")
     made = subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=localhost",
@@ -389,12 +508,15 @@ def tls():
         def log_message(self, *args):
             pass
 
-    server = HTTPServer(("localhost", 0), Hub)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = "https://localhost:%d" % server.server_port
+    def serve(certificate):
+        server = HTTPServer(("localhost", 0), Hub)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return server, "https://localhost:%d" % server.server_port
+
+    server, url = serve(cert)
     h = home()
     r = reel(url, h, "hub", "whoami", HF_TOKEN=WRITE)
     check(fails(r, 1, "certificate", "SSL_CERT_FILE") and not seen, "a self-signed server is refused, and gets no token", r)
@@ -405,6 +527,15 @@ def tls():
     r = reel(url, h, "hub", "download", "acme/vid", "config.json", HF_TOKEN=WRITE, SSL_CERT_FILE=cert)
     check(fails(r, 1, "https to http"), "no redirect from https to http", r)
     server.shutdown()
+    old = expired(key)
+    if old is None:
+        return skip("a certificate that has expired", "openssl ca is not there")
+    server, url = serve(old)
+    r = reel(url, h, "hub", "whoami", HF_TOKEN=WRITE, SSL_CERT_FILE=old)
+    check(fails(r, 1, "certificate", "expired", "clock right?") and len(seen) == 1, "a certificate that has expired: is the clock right?", r)
+    r = reel(url, h, "hub", "whoami", HF_TOKEN=WRITE)
+    check(fails(r, 1, "certificate") and "clock" not in r.err, "one that is not trusted at all has nothing to do with the clock", r)
+    server.shutdown()
 
 
-main([layout, kinds, local_dir, refusals, line_faults, lasting_faults, evil_names, resumed, together, no_room, secrets, tls])
+main([layout, kinds, local_dir, refusals, line_faults, lasting_faults, evil_names, resumed, together, copies, no_answer, no_room, secrets, tls])

@@ -84,6 +84,13 @@ def no_network():
         os.remove(path)
     r = reel("http://127.0.0.1:9", h, "predict", "--model", "acme/tiny", WORK + "/set/clip.avi", "--json")
     check(fails(r, 1, "acme/tiny", "does not answer"), "without its weights it is told", r)
+    h, silent = home(), Silent()
+    reel(mock, h, "hub", "download", "acme/tiny")
+    reel(mock, h, "hub", "download", "acme/set", "clips.tar.gz", "--repo_type", "dataset")
+    r = reel(silent.url, h, "train", "--model", "acme/tiny", "--data", "acme/set:clips.tar.gz", "--output_dir", WORK + "/run2", *WINDOW, HF_HUB_ETAG_TIMEOUT="1")
+    check(r.code == 0 and os.path.exists(WORK + "/run2/model.safetensors") and "copy of config.json" in r.err and "copy of clips.tar.gz" in r.err,
+          "a hub that never answers: a run starts with what is here, and says so", r)
+    check(silent.count == 1, "and waits for it once", silent.count)
 
 
 def names():
@@ -109,7 +116,52 @@ def names():
         write(bare + "/model.safetensors.index.json", json.dumps({"metadata": {}, "weight_map": {"w": bad}}))
         mock.seed("acme/bare", bare)
         r = run("model", "info", "acme/bare")
-        check(fails(r, 1, "weight_map", "cannot be"), "a shard called %s" % bad, r)
+        check(fails(r, 1, "weight_map", "plain file name"), "a shard called %s" % bad, r)
+    for bad in (".git", "C:x", "\xff\\"):
+        write(bare + "/model.safetensors.index.json", json.dumps({"metadata": {}, "weight_map": {"w": bad}}))
+        mock.seed("acme/bare", bare)
+        check(fails(run("model", "info", "acme/bare"), 1, "weight_map"), "a shard called %r" % bad)
+
+
+def shards():
+    """Many shards, named in no order: each is fetched once, and those that it does not need are not."""
+    folder, n = WORK + "/shards", 60
+    write(folder + "/config.json", json.dumps(CONFIG))
+    data = read(WORK + "/model/model.safetensors")
+    size = int.from_bytes(data[:8], "little")
+    tensors = json.loads(data[8:8 + size])
+    tensors.pop("__metadata__", None)
+    place = {}
+
+    def shard(i, own):
+        name = "model-%05d-of-%05d.safetensors" % (i + 1, n)
+        head, body = {}, b""
+        for k, t in own.items():
+            raw = data[8 + size + t["data_offsets"][0]:8 + size + t["data_offsets"][1]]
+            head[k] = dict(t, data_offsets=[len(body), len(body) + len(raw)])
+            body += raw
+            place[k] = name
+        text = json.dumps(head).encode()
+        text += b" " * (-len(text) % 8)
+        write(folder + "/" + name, len(text).to_bytes(8, "little") + text + body)
+
+    items = sorted(tensors.items())
+    for i in range(n):
+        shard(i, dict(items[i::n]))
+    names = list(place)
+    RANDOM.shuffle(names)
+    write(folder + "/model.safetensors.index.json", json.dumps({"metadata": {}, "weight_map": {k: place[k] for k in names}}))
+    write(folder + "/spare.safetensors", b"spare")
+    mock.seed("acme/shards", folder)
+    mock.post("reset", {})
+    r = run("model", "info", "acme/shards", "--json")
+    gets = [e["path"].split("?")[0] for e in mock.log("GET", server="cdn")]
+    check(r.code == 0 and json.loads(r.out)["parameters"] == json.loads(run("model", "info", WORK + "/model", "--json").out)["parameters"],
+          "a model of %d shards" % n, r)
+    check(len(gets) == len(set(gets)) and not [e for e in mock.log() if "spare" in e["path"]], "each is fetched once, and no other", len(gets))
+
+
+FAR = "x" * 20000
 
 
 class Videos(BaseHTTPRequestHandler):
@@ -120,10 +172,11 @@ class Videos(BaseHTTPRequestHandler):
         body = read(WORK + "/set/clip.avi")
         if self.path.startswith("/moved"):
             self.send_response(302)
-            self.send_header("Location", {"/moved": "/clip.avi?again=1", "/moved-file": "file:///etc/passwd", "/moved-round?secret=1": "/moved-round?secret=1"}[self.path])
+            self.send_header("Location", {"/moved": "/clip.avi?again=1", "/moved-far": "/far.avi?" + FAR, "/moved-file": "file:///etc/passwd", "/moved-round?secret=1": "/moved-round?secret=1"}[self.path])
             self.end_headers()
             return
-        self.send_response({"/gone.avi": 404, "/error.avi": 500}.get(self.path, 200))
+        self.send_response(404 if self.path.startswith("/far.avi") and not self.path.endswith(FAR) else
+                           {"/gone.avi": 404, "/error.avi": 500}.get(self.path, 200))
         if self.path == "/huge.avi":
             self.send_header("Content-Length", str(3 << 30))
             self.end_headers()
@@ -165,29 +218,34 @@ def addresses():
     check(not left(), "no temporary file stays")
     r = predict("/moved", HF_TOKEN=WRITE)
     check(r.code == 0, "moved", r)
+    r = predict("/moved-far")
+    check(r.code == 0 and json.loads(r.out) == local, "moved to an address of 20000 characters", r)
     check(not any(Videos.tokens), "no token is sent", Videos.tokens)
     for path, words in (("/gone.avi", "404"), ("/error.avi", "500"), ("/huge.avi", "larger than"), ("/moved-file", "may not go"), ("/moved-round?secret=1", "circle")):
         r = predict(path)
         check(fails(r, 1, words) and "secret" not in r.err and not left(), path, r)
     r = predict("/text.avi")
-    check(r.code == 1 and not left(), "what is no video", r)
+    check(fails(r, 1, url + "/text.avi: ") and "/proc" not in r.err and "reel-url" not in r.err and not left(), "what is no video: its address is told", r)
     r = predict("/clip.avi", "/gone.avi")
     check("404" in r.err and local[0]["label"] in r.out, "one of two is not there: the other is told", r)
     r = predict("/clip.avi", HF_HUB_OFFLINE="1")
     check(fails(r, 1, "offline"), "not offline", r)
     r = run("predict", "--model", WORK + "/model", "http://user:pass@127.0.0.1/x.avi")
     check(fails(r, 1, "password") and "pass@" not in r.err, "no password in an address", r)
-    p = start(mock, H, "predict", "--model", WORK + "/model", url + "/slow.avi")
-    for _ in range(100):
-        if left():
-            break
-        time.sleep(0.05)
-    time.sleep(0.3)
-    had = left()
-    p.send_signal(signal.SIGINT)
-    p.communicate()
-    check(had and p.returncode == -signal.SIGINT and not left(), "Ctrl-C removes the temporary file", (had, p.returncode, left()))
+    for number, name in ((signal.SIGINT, "Ctrl-C"), (signal.SIGKILL, "kill -9")):
+        asked = len(Videos.tokens)
+        p = start(mock, H, "predict", "--model", WORK + "/model", url + "/slow.avi")
+        while p.poll() is None and len(Videos.tokens) == asked:
+            time.sleep(0.02)
+        time.sleep(0.3)
+        held = [os.readlink("/proc/%d/fd/%s" % (p.pid, fd)) for fd in os.listdir("/proc/%d/fd" % p.pid)]
+        p.send_signal(number)
+        p.communicate()
+        check([f for f in held if H + "/xdg/reel/" in f] and p.returncode == -number and not left(), name + " leaves no temporary file",
+              (held, p.returncode, left()))
+    r = predict(*["/clip.avi?%d" % i for i in range(300)])
+    check(r.code == 0 and json.loads(r.out) == [local] * 300 and not left(), "more addresses than descriptors are held for", r)
     server.shutdown()
 
 
-main([made, models, no_network, names, addresses])
+main([made, models, no_network, names, shards, addresses])
