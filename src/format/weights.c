@@ -82,8 +82,8 @@ reel_status reel_weights_places_read(const reel_json *index, const char *path, r
 }
 
 /* Adds the shard of places [from, to) to `all`. The index says which tensor lies in which shard; the shard must agree. */
-static reel_status open_shard(open_fn *open, const char *dir, const reel_weights_place *from, const reel_weights_place *to, const char *path,
-                              reel_tensors *all, reel_error *err)
+static reel_status open_shard(open_fn *open, const char *dir, const reel_weights_place *from, const reel_weights_place *to,
+                              const char *path, reel_tensors *all, reel_error *err)
 {
     reel_status status = REEL_OK;
     reel_tensors shard = {0};

@@ -208,7 +208,8 @@ static reel_status hop(way *w, const reel_http_answer *a, reel_error *err)
     return REEL_OK;
 }
 
-/* More was asked for than there is. Content-Range says how much that is: it may be just what is here. Else what is here is no part of it. */
+/* More was asked for than there is. Content-Range says how much that is: it may be just what is here. Else what is here is no part
+ * of it. */
 static reel_status beyond_end(way *w, const reel_http_answer *a, reel_error *err)
 {
     char range[128];

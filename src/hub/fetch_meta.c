@@ -65,7 +65,8 @@ static bool says_nothing(const reel_http_answer *a, reel_answer_kind kind)
 
 static reel_status ask(reel_session *s, const char *url, bool patient, reel_http_answer *a, reel_error *err)
 {
-    const reel_http_request r = {.method = "HEAD", .url = url, .headers = {"X-HF-Download-Counter: 1"}, .total = PATIENT, .connect = PATIENT};
+    const reel_http_request r = {.method = "HEAD", .url = url, .headers = {"X-HF-Download-Counter: 1"}, .total = PATIENT,
+                                 .connect = PATIENT};
     if (!patient)
         return reel_session_try(s, &r, a, err);
     reel_status status = reel_http_send(s->http, &r, a, err);

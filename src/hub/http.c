@@ -413,8 +413,8 @@ reel_status reel_http_fail(const reel_http_answer *a, const char *url, int tries
                          "certificate authority's file in SSL_CERT_FILE", shown, a->reason,
                          clock ? " Is this machine's clock right?" : "");
     }
-    return reel_fail(err, REEL_ERR_NETWORK, "%s: no answer%s (%s%s)%s", shown, a->end == REEL_HTTP_BAD ? " that can be used" : "", a->reason, often,
-                     a->end == REEL_HTTP_REFUSED ? ". Is the network up, and the address right?" : "");
+    return reel_fail(err, REEL_ERR_NETWORK, "%s: no answer%s (%s%s)%s", shown, a->end == REEL_HTTP_BAD ? " that can be used" : "",
+                     a->reason, often, a->end == REEL_HTTP_REFUSED ? ". Is the network up, and the address right?" : "");
 }
 
 reel_status reel_http_send(reel_http *h, const reel_http_request *r, reel_http_answer *a, reel_error *err)

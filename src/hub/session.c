@@ -160,7 +160,8 @@ reel_status reel_session_json(reel_session *s, const char *url, const reel_asked
     return get_json(s, url, asked, true, limit, out, a, err);
 }
 
-static reel_status ask_commit(reel_session *s, const reel_repo *repo, bool patient, char commit[41], reel_answer_kind *kind, reel_error *err)
+static reel_status ask_commit(reel_session *s, const reel_repo *repo, bool patient, char commit[41], reel_answer_kind *kind,
+                              reel_error *err)
 {
     reel_http_answer a = {0};
     reel_json *j = NULL;
