@@ -97,16 +97,12 @@ static reel_status read_fully(int fd, const char *path, char *data, size_t n, re
     return REEL_OK;
 }
 
-reel_status reel_file_read(const char *path, size_t limit, char **data, size_t *n, reel_error *err)
+reel_status reel_file_read_open(int fd, uint64_t size, const char *path, size_t limit, char **data, size_t *n, reel_error *err)
 {
-    int fd;
-    uint64_t size;
     char *buffer = NULL;
     *data = NULL;
     *n = 0;
-    reel_status status = reel_file_open(path, &fd, &size, err);
-    if (status != REEL_OK)
-        return status;
+    reel_status status = REEL_OK;
     if (size > limit) {
         status = reel_fail(err, REEL_ERR_LIMIT, "%s: %llu bytes are more than the limit of %zu for this kind of file", path,
                            (unsigned long long)size, limit);
@@ -124,6 +120,19 @@ reel_status reel_file_read(const char *path, size_t limit, char **data, size_t *
     buffer = NULL;
 done:
     reel_free(buffer);
+    return status;
+}
+
+reel_status reel_file_read(const char *path, size_t limit, char **data, size_t *n, reel_error *err)
+{
+    int fd;
+    uint64_t size;
+    *data = NULL;
+    *n = 0;
+    reel_status status = reel_file_open(path, &fd, &size, err);
+    if (status != REEL_OK)
+        return status;
+    status = reel_file_read_open(fd, size, path, limit, data, n, err);
     close(fd);
     return status;
 }
@@ -160,7 +169,7 @@ void reel_file_unmap(reel_map *map)
 
 /* --- writing --- */
 
-static int open_temp(reel_out *out)
+static int open_temp(reel_out *out, mode_t mode)
 {
     for (int attempt = 0; attempt < 16; attempt++) {
         uint32_t unique = 0;
@@ -174,7 +183,7 @@ static int open_temp(reel_out *out)
         reel_free(dir);
         if (out->temp == NULL)
             break;
-        int fd = io->open(out->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        int fd = io->open(out->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (fd >= 0 || errno != EEXIST)
             return fd;
     }
@@ -182,13 +191,13 @@ static int open_temp(reel_out *out)
     return -1;
 }
 
-reel_status reel_out_begin(reel_out *out, const char *path, reel_error *err)
+static reel_status begin(reel_out *out, const char *path, mode_t mode, reel_error *err)
 {
     *out = (reel_out){.fd = -1};
     out->path = reel_strdup(path);
     if (out->path == NULL)
         return reel_fail_nomem(err, path);
-    out->fd = open_temp(out);
+    out->fd = open_temp(out, mode);
     if (out->fd >= 0)
         return REEL_OK;
     int e = errno;
@@ -196,6 +205,11 @@ reel_status reel_out_begin(reel_out *out, const char *path, reel_error *err)
     out->temp = NULL;  /* nothing of ours was made */
     reel_out_abort(out);
     return reel_fail_errno(err, e, path, "create");
+}
+
+reel_status reel_out_begin(reel_out *out, const char *path, reel_error *err)
+{
+    return begin(out, path, 0666, err);
 }
 
 void reel_out_abort(reel_out *out)
@@ -275,6 +289,19 @@ reel_status reel_file_write(const char *path, const void *data, size_t n, reel_e
 {
     reel_out out;
     reel_status status = reel_out_begin(&out, path, err);
+    if (status == REEL_OK)
+        status = reel_out_write(&out, data, n, err);
+    if (status == REEL_OK)
+        status = reel_out_commit(&out, true, err);
+    return status;
+}
+
+reel_status reel_file_write_mode(const char *path, const void *data, size_t n, mode_t mode, reel_error *err)
+{
+    reel_out out;
+    reel_status status = begin(&out, path, mode, err);
+    if (status == REEL_OK && fchmod(out.fd, mode) != 0)  /* the umask takes away; it must not take what the owner needs */
+        status = out_fail(&out, errno, "change the permissions of", err);
     if (status == REEL_OK)
         status = reel_out_write(&out, data, n, err);
     if (status == REEL_OK)

@@ -26,6 +26,8 @@ reel_status reel_file_open(const char *path, int *fd, uint64_t *size, reel_error
 
 /* The whole of a file of at most `limit` bytes, with a NUL behind it that is not counted. */
 reel_status reel_file_read(const char *path, size_t limit, char **data, size_t *n, reel_error *err);
+/* The same of what is open already, from where it stands: `size` bytes; path is for messages. */
+reel_status reel_file_read_open(int fd, uint64_t size, const char *path, size_t limit, char **data, size_t *n, reel_error *err);
 
 /* A file mapped for reading. Empty files give data NULL, n 0. */
 typedef struct reel_map { const uint8_t *data; size_t n; } reel_map;
@@ -42,6 +44,8 @@ void reel_out_abort(reel_out *out);
 
 /* All at once. */
 reel_status reel_file_write(const char *path, const void *data, size_t n, reel_error *err);
+/* With permissions of its own, whatever the umask is: no name ever has the bytes with wider ones. */
+reel_status reel_file_write_mode(const char *path, const void *data, size_t n, mode_t mode, reel_error *err);
 /* The same for a text (taken; NULL: no memory) as file `name` of a folder. */
 reel_status reel_file_write_text(const char *dir, const char *name, char *text_taken, reel_error *err);
 

@@ -2,9 +2,7 @@
 #include "hub/upload.h"
 
 #include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "hub/lfs.h"
 #include "hub/url.h"
@@ -52,16 +50,10 @@ static reel_status add_contents(reel_text *out, const reel_up_file *f, reel_erro
 {
     char *data = NULL;
     size_t n;
-    int fd = -1;
     reel_text more = {0};
     reel_json *j = reel_json_object();
     reel_status status = REEL_OK;
-    REEL_TRY(reel_up_file_open(f, &fd, err));
-    REEL_TRY(reel_file_read(f->path, CONTENTS_LIMIT, &data, &n, err));
-    if (n != f->size) {
-        status = reel_fail(err, REEL_ERR_MISMATCH, "%s was changed while it was being sent. Start again", f->path);
-        goto done;
-    }
+    REEL_TRY(reel_up_file_read(f, CONTENTS_LIMIT, &data, &n, err));
     reel_text_puts(&more, ", \"content\": \"");
     reel_text_base64(&more, data, n);
     reel_text_puts(&more, "\"");
@@ -70,8 +62,6 @@ static reel_status add_contents(reel_text *out, const reel_up_file *f, reel_erro
     else
         status = add_line(out, "file", j, more.s, more.len, err);
 done:
-    if (fd >= 0)
-        close(fd);
     reel_free(data);
     reel_text_free(&more);
     reel_json_free(j);

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/mem.h"
 
 enum { FILES_A_CALL = 256, SAMPLE = 512, IGNORE_LIMIT = 1 << 20 };
@@ -46,7 +45,7 @@ static reel_status add_ignore(const reel_upload *u, reel_json *body, reel_error 
         if (strcmp(u->files.item[i].name, ".gitignore") == 0) {
             char *text = NULL;
             size_t n;
-            status = reel_file_read(u->files.item[i].path, IGNORE_LIMIT, &text, &n, err);
+            status = reel_up_file_read(&u->files.item[i], IGNORE_LIMIT, &text, &n, err);
             if (status == REEL_OK && reel_utf8_valid(text, n) && !reel_json_set_string(body, "gitIgnore", text))
                 status = reel_fail_nomem(err, ".gitignore");
             reel_free(text);

@@ -1,7 +1,6 @@
 #include "hub/token.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -99,27 +98,9 @@ reel_status reel_token_check_age(const reel_hub *hub, const char *token, reel_er
     return reel_fail(err, REEL_ERR_DENIED, "%s: the token has expired; log in again: reel hub login", hub->token_path);
 }
 
-/* 0600 from the beginning, whatever the umask lets through; the old file or the new one. */
 static reel_status write_secret(const char *path, const char *text, reel_error *err)
 {
-    const size_t n = strlen(text);
-    char *temp = reel_format("%s.%d.tmp", path, (int)getpid());
-    if (temp == NULL)
-        return reel_fail_nomem(err, path);
-    unlink(temp);
-    const int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    bool good = fd >= 0 && fchmod(fd, 0600) == 0 && write(fd, text, n) == (ssize_t)n && fsync(fd) == 0;
-    int e = errno;
-    if (fd >= 0 && close(fd) != 0)
-        good = false;
-    if (good && rename(temp, path) != 0) {
-        good = false;
-        e = errno;
-    }
-    if (!good && fd >= 0)
-        unlink(temp);
-    reel_free(temp);
-    return good ? REEL_OK : reel_fail_errno(err, e, path, "write");
+    return reel_file_write_mode(path, text, strlen(text), S_IRUSR | S_IWUSR, err);
 }
 
 reel_status reel_token_store(const reel_hub *hub, const char *token, const char *name, reel_error *err)

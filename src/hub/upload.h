@@ -40,6 +40,8 @@ reel_status reel_upload_collect(reel_upload *u, reel_error *err);
 void reel_up_files_free(reel_up_files *files);
 /* Opens it if it is still what was looked at. REEL_ERR_MISMATCH: changed meanwhile. */
 reel_status reel_up_file_open(const reel_up_file *f, int *fd, reel_error *err);
+/* All of it, at most `limit` bytes, if it is so still when the last was read. *data is the caller's. */
+reel_status reel_up_file_read(const reel_up_file *f, size_t limit, char **data, size_t *n, reel_error *err);
 /* The name of its bytes, computed once. Asks for cancelling. */
 reel_status reel_up_file_sha256(reel_upload *u, reel_up_file *f, reel_error *err);
 reel_status reel_up_file_git(reel_upload *u, reel_up_file *f, reel_error *err);

@@ -52,7 +52,7 @@ static reel_status secret_check(const collecting *c, const reel_up_file *f, reel
                          "(--exclude %s), or send it all the same with --force", f->path, f->name);
     if (c->token == NULL || f->size > SMALL)
         return REEL_OK;
-    status = reel_file_read(f->path, SMALL, &text, &n, err);
+    status = reel_up_file_read(f, SMALL, &text, &n, err);
     if (status == REEL_OK && memmem(text, n, c->token, strlen(c->token)) != NULL)
         status = reel_fail(err, REEL_ERR_ARG, "%s holds your token for the Hub. Take it out, or leave the file out (--exclude %s); "
                            "--force sends it all the same", f->path, f->name);
@@ -215,6 +215,24 @@ reel_status reel_up_file_open(const reel_up_file *f, int *fd, reel_error *err)
         *fd = -1;
         status = fail_changed(f, err);
     }
+    return status;
+}
+
+reel_status reel_up_file_read(const reel_up_file *f, size_t limit, char **data, size_t *n, reel_error *err)
+{
+    int fd;
+    *data = NULL;
+    *n = 0;
+    reel_status status = reel_up_file_open(f, &fd, err);
+    if (status != REEL_OK)
+        return status;
+    status = reel_file_read_open(fd, f->size, f->path, limit, data, n, err);
+    if (!is_as_it_was(f, fd)) {
+        reel_free(*data);
+        *data = NULL;
+        status = fail_changed(f, err);
+    }
+    close(fd);
     return status;
 }
 

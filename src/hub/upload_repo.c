@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/file.h"
 #include "base/mem.h"
 
 enum { CONFLICT_TRIES = 20, CARD_LIMIT = 8 << 20 };  /* a minute of waiting */
@@ -196,22 +195,22 @@ static reel_status card_judged(reel_upload *u, const reel_http_answer *a, const 
     return status;
 }
 
-static reel_status card_ask(reel_upload *u, const char *path, reel_error *err)
+static reel_status card_ask(reel_upload *u, const reel_up_file *f, reel_error *err)
 {
     char *url = reel_format("%s/api/validate-yaml", u->s.hub->endpoint), *text = NULL, *body = NULL;
     size_t n;
     reel_http_answer a = {0};
     reel_json *j = reel_json_object();
     reel_status status = REEL_OK;
-    REEL_TRY(reel_file_read(path, CARD_LIMIT, &text, &n, err));
+    REEL_TRY(reel_up_file_read(f, CARD_LIMIT, &text, &n, err));
     if (!reel_utf8_valid(text, n) || memchr(text, '\0', n) != NULL) {
-        status = reel_fail(err, REEL_ERR_FORMAT, "%s is not UTF-8 text", path);
+        status = reel_fail(err, REEL_ERR_FORMAT, "%s is not UTF-8 text", f->path);
         goto done;
     }
     if (j != NULL && reel_json_set_string(j, "content", text) && reel_json_set_string(j, "repoType", reel_repo_type_name(u->push->type)))
         body = reel_json_dump(j, 0, REEL_JSON_KEEP);
     if (body == NULL || url == NULL) {
-        status = reel_fail_nomem(err, path);
+        status = reel_fail_nomem(err, f->path);
         goto done;
     }
     REEL_TRY(reel_upload_post(u, url, "Content-Type: application/json", body, strlen(body), &a, err));
@@ -229,6 +228,6 @@ reel_status reel_upload_card_check(reel_upload *u, reel_error *err)
 {
     for (size_t i = 0; i < u->files.n; i++)
         if (strcmp(u->files.item[i].name, "README.md") == 0)
-            return card_ask(u, u->files.item[i].path, err);
+            return card_ask(u, &u->files.item[i], err);
     return REEL_OK;
 }

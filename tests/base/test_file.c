@@ -100,6 +100,63 @@ static void every_failing_call_leaves_the_old_file(void **state)
     assert_true(failures >= 15);
 }
 
+/* The permissions of the temporary file when it is made, at each write, and when it gets its name. */
+static mode_t widest;
+static const char *watched;
+static mode_t mode_of(const char *path)
+{
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_mode & 07777;
+}
+static int watched_open(const char *path, int flags, mode_t mode)
+{
+    int fd = reel_io_real.open(path, flags, mode);
+    if (fd >= 0)
+        widest |= mode_of(path);
+    return fd;
+}
+static ssize_t watched_write(int fd, const void *p, size_t n)
+{
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    widest |= st.st_mode & 07777;
+    return reel_io_real.write(fd, p, n);
+}
+static int watched_rename(const char *from, const char *to, bool replace)
+{
+    widest |= mode_of(from);
+    watched = to;
+    return reel_io_real.rename(from, to, replace);
+}
+
+static void a_file_of_its_own_mode_never_has_a_wider_one(void **state)
+{
+    (void)state;
+    static const mode_t masks[] = {0, 022, 0777};
+    char *path = in_dir("secret");
+    reel_io io = reel_io_real;
+    io.open = watched_open;
+    io.write = watched_write;
+    io.rename = watched_rename;
+    for (size_t i = 0; i < sizeof masks / sizeof *masks; i++) {
+        assert_int_equal(reel_file_write(path, "open", 4, NULL), REEL_OK);  /* what was there may have been wider */
+        assert_int_equal(chmod(path, 0666), 0);
+        widest = 0;
+        watched = NULL;
+        const mode_t old = umask(masks[i]);
+        reel_io_set(&io);
+        const reel_status status = reel_file_write_mode(path, "s", 1, 0600, NULL);
+        reel_io_set(NULL);
+        umask(old);
+        assert_int_equal(status, REEL_OK);
+        assert_non_null(watched);
+        assert_int_equal(widest, 0600);
+        assert_int_equal(mode_of(path), 0600);
+    }
+    unlink(path);
+}
+
 static void only_regular_files_are_opened(void **state)
 {
     (void)state;
@@ -152,6 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_replaced_whole),
         cmocka_unit_test(every_failing_call_leaves_the_old_file),
+        cmocka_unit_test(a_file_of_its_own_mode_never_has_a_wider_one),
         cmocka_unit_test(only_regular_files_are_opened),
         cmocka_unit_test(folders_are_made_listed_renamed_removed),
         cmocka_unit_test(a_hash_is_the_standard_one),

@@ -1,5 +1,6 @@
 #include "../test.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -22,11 +23,14 @@ static int teardown(void **state)
     return 0;
 }
 
+/* A file of an hour ago, so that one that is written anew has another time however coarse the clock is. */
 static reel_up_file file_of(const char *name, const char *text)
 {
     struct stat st;
     char *path = test_path(dir, name);
+    const struct timespec old[2] = {{.tv_sec = time(NULL) - 3600}, {.tv_sec = time(NULL) - 3600}};
     assert_int_equal(reel_file_write(path, text, strlen(text), NULL), REEL_OK);
+    assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
     assert_int_equal(stat(path, &st), 0);
     return (reel_up_file){.name = (char *)(uintptr_t)name, .path = path, .size = strlen(text), .changed = st.st_mtim};
 }
@@ -63,6 +67,38 @@ static void a_file_that_changed_is_not_committed(void **state)
     const reel_up_files files = {&f, 1, 1};
     assert_int_equal(reel_commit_text(&files, "m", "", "", &t, &err), REEL_ERR_MISMATCH);
     assert_non_null(strstr(err.message, "moving"));
+    reel_text_free(&t);
+}
+
+/* Between the reading of a file and whatever follows it (the linker puts this before the real function): the same number of other bytes. */
+reel_status __real_reel_file_read_open(int fd, uint64_t size, const char *path, size_t limit, char **data, size_t *n, reel_error *err);
+reel_status __wrap_reel_file_read_open(int fd, uint64_t size, const char *path, size_t limit, char **data, size_t *n, reel_error *err);
+static const char *written_meanwhile;
+
+reel_status __wrap_reel_file_read_open(int fd, uint64_t size, const char *path, size_t limit, char **data, size_t *n, reel_error *err)
+{
+    reel_status status = __real_reel_file_read_open(fd, size, path, limit, data, n, err);
+    if (written_meanwhile != NULL) {
+        FILE *f = fopen(path, "r+");
+        assert_non_null(f);
+        assert_int_equal(fwrite(written_meanwhile, 1, strlen(written_meanwhile), f), strlen(written_meanwhile));
+        assert_int_equal(fclose(f), 0);
+    }
+    return status;
+}
+
+static void a_file_that_changes_while_it_is_read_is_not_committed(void **state)
+{
+    (void)state;
+    reel_text t = {0};
+    reel_error err;
+    reel_up_file f = file_of("rewritten", "one");
+    const reel_up_files files = {&f, 1, 1};
+    written_meanwhile = "two";
+    const reel_status status = reel_commit_text(&files, "m", "", "", &t, &err);
+    written_meanwhile = NULL;
+    assert_int_equal(status, REEL_ERR_MISMATCH);
+    assert_non_null(strstr(err.message, "rewritten was changed while it was being sent"));
     reel_text_free(&t);
 }
 
@@ -131,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_commit_is_a_line_a_file),        cmocka_unit_test(a_file_that_changed_is_not_committed),
+        cmocka_unit_test(a_file_that_changes_while_it_is_read_is_not_committed),
         cmocka_unit_test(contents_have_a_limit),            cmocka_unit_test(parts_are_put_in_order),
         cmocka_unit_test(parts_that_do_not_fit_are_refused),
     };
