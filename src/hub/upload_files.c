@@ -18,7 +18,8 @@ enum { DEPTH_MOST = 64, SMALL = 1 << 20, PIECE = 1 << 20 };
 
 typedef struct collecting {
     reel_upload *u;
-    char root[PATH_MAX];     /* the folder, without links */
+    char root[PATH_MAX];     /* the folder or file, without links */
+    char target[PATH_MAX];   /* of the link that is looked at */
     char *token;             /* must not be in any of the files; NULL: none */
 } collecting;
 
@@ -32,12 +33,31 @@ void reel_up_files_free(reel_up_files *files)
     *files = (reel_up_files){0};
 }
 
-/* ---- what looks like a secret ---- */
+/* ---- what is never sent, and what looks like a secret ---- */
+
+/* Of git and of caches. */
+static bool private_folder(const char *name)
+{
+    return strcmp(name, ".git") == 0 || strcmp(name, ".cache") == 0;
+}
+
+/* Is a part of this path such a folder? */
+static bool in_private_folder(const char *path)
+{
+    return reel_pattern_match(".git,.git/*,*/.git,*/.git/*,.cache,.cache/*,*/.cache,*/.cache/*", path);
+}
 
 static bool secret_name(const char *name)
 {
     static const char *const patterns = ".env,.env.*,.netrc,*.pem,*.p12,id_*";
     return reel_pattern_match(patterns, reel_path_base(name));
+}
+
+/* The files in which a token lies, this one's or another. */
+static bool token_file(const collecting *c, const char *path)
+{
+    const reel_hub *hub = c->u->s.hub;
+    return reel_same_file(path, hub->token_path) || reel_same_file(path, hub->stored_path);
 }
 
 static reel_status secret_check(const collecting *c, const reel_up_file *f, reel_error *err)
@@ -47,7 +67,10 @@ static reel_status secret_check(const collecting *c, const reel_up_file *f, reel
     reel_status status = REEL_OK;
     if (c->u->push->force)
         return REEL_OK;
-    if (secret_name(f->name))
+    if (token_file(c, f->path))
+        return reel_fail(err, REEL_ERR_ARG, "%s is a file of tokens for the Hub. Leave it out (--exclude %s); --force sends it all the same",
+                         f->path, f->name);
+    if (secret_name(f->name) || secret_name(f->path))
         return reel_fail(err, REEL_ERR_ARG, "%s looks like a secret by its name, and all can read what is on the Hub. Leave it out "
                          "(--exclude %s), or send it all the same with --force", f->path, f->name);
     if (c->token == NULL || f->size > SMALL)
@@ -58,6 +81,15 @@ static reel_status secret_check(const collecting *c, const reel_up_file *f, reel
                            "--force sends it all the same", f->path, f->name);
     reel_free(text);
     return status;
+}
+
+/* What is named itself may be of git: its config can hold a password. */
+static reel_status git_check(const collecting *c, const char *path, reel_error *err)
+{
+    if (c->u->push->force || !reel_pattern_match("*/.git,*/.git/*", c->root))
+        return REEL_OK;
+    return reel_fail(err, REEL_ERR_ARG, "%s is in a folder .git, whose files may hold passwords, and all can read what is on the Hub; --force "
+                     "sends it all the same", path);
 }
 
 /* ---- the folder ---- */
@@ -84,16 +116,20 @@ static reel_status add(collecting *c, char *name, const char *path, const struct
     return status;
 }
 
-/* A link is followed to a file inside the folder, and nowhere else. */
-static reel_status follow(const collecting *c, const char *path, struct stat *st, reel_error *err)
+/* A link is followed to a file inside the folder, and nowhere else. What stays because of its name is not sent under the name of
+ * a link either: `stays`. */
+static reel_status follow(collecting *c, const char *path, struct stat *st, bool *stays, reel_error *err)
 {
-    char target[PATH_MAX];
-    const size_t n = strlen(c->root);
-    if (realpath(path, target) == NULL || stat(target, st) != 0)
+    const size_t n = strcmp(c->root, "/") == 0 ? 0 : strlen(c->root);
+    if (realpath(path, c->target) == NULL || stat(c->target, st) != 0)
         return reel_fail_errno(err, errno, path, "follow the link");
-    if (strncmp(target, c->root, n) != 0 || (target[n] != '/' && n > 1))
+    if (strncmp(c->target, c->root, n) != 0 || c->target[n] != '/')
         return reel_fail(err, REEL_ERR_ARG, "%s is a link to something outside the folder, and is not followed. Copy the file there, or "
                          "leave it out with --exclude", path);
+    *stays = in_private_folder(c->target + n + 1);
+    if (*stays)
+        reel_log(c->u->s.ctx, REEL_LOG_WARNING, "hub", "%s is left out: it is a link to %s, and nothing of .git and .cache is sent", path,
+                 c->target + n + 1);
     return REEL_OK;
 }
 
@@ -108,7 +144,9 @@ static reel_status walk(collecting *c, const char *dir, const char *folder, int 
 static reel_status look(collecting *c, const char *path, const char *name, int depth, reel_error *err)
 {
     const reel_push *p = c->u->push;
+    const char *bytes = path;
     struct stat st;
+    bool stays = false;
     reel_status status = REEL_OK;
     if (lstat(path, &st) != 0)
         return reel_fail_errno(err, errno, path, "look at");
@@ -116,12 +154,16 @@ static reel_status look(collecting *c, const char *path, const char *name, int d
         return walk(c, path, name, depth + 1, err);
     if (!reel_pattern_wanted(p->include, p->exclude, name))
         return REEL_OK;
-    if (S_ISLNK(st.st_mode))
-        status = follow(c, path, &st, err);
-    if (status == REEL_OK && !S_ISREG(st.st_mode))
-        status = reel_fail(err, REEL_ERR_ARG, "%s is %s, which the Hub cannot hold. Leave it out with --exclude", path,
-                           S_ISDIR(st.st_mode) ? "a link to a folder" : "no regular file");
-    return status != REEL_OK ? status : add(c, name_of(p->inside != NULL ? p->inside : "", name), path, &st, err);
+    if (S_ISLNK(st.st_mode)) {
+        status = follow(c, path, &st, &stays, err);
+        bytes = c->target;  /* what was judged is what is read, wherever the link leads by then */
+    }
+    if (status != REEL_OK || stays)
+        return status;
+    if (!S_ISREG(st.st_mode))
+        return reel_fail(err, REEL_ERR_ARG, "%s is %s, which the Hub cannot hold. Leave it out with --exclude", path,
+                         S_ISDIR(st.st_mode) ? "a link to a folder" : "no regular file");
+    return add(c, name_of(p->inside != NULL ? p->inside : "", name), bytes, &st, err);
 }
 
 static reel_status walk(collecting *c, const char *dir, const char *folder, int depth, reel_error *err)
@@ -131,7 +173,7 @@ static reel_status walk(collecting *c, const char *dir, const char *folder, int 
         return reel_fail(err, REEL_ERR_LIMIT, "%s: more than %d folders inside one another", dir, DEPTH_MOST);
     reel_status status = reel_dir_list(dir, &names, err);
     for (size_t i = 0; i < names.n && status == REEL_OK; i++) {
-        if (strcmp(names.name[i], ".git") == 0 || strcmp(names.name[i], ".cache") == 0)
+        if (private_folder(names.name[i]))
             continue;
         char *path = reel_path_join(dir, names.name[i]), *name = name_of(folder, names.name[i]);
         status = path == NULL || name == NULL ? reel_fail_nomem(err, dir) : look(c, path, name, depth, err);
@@ -146,14 +188,14 @@ static reel_status one_file(collecting *c, const char *path, reel_error *err)
 {
     const char *inside = c->u->push->inside;
     struct stat st;
-    if (stat(path, &st) != 0)
+    if (stat(c->root, &st) != 0)
         return reel_fail_errno(err, errno, path, "look at");
     if (!S_ISREG(st.st_mode))
         return reel_fail(err, REEL_ERR_ARG, "%s is neither a folder nor a regular file", path);
     const size_t n = inside != NULL ? strlen(inside) : 0;
     char *name = n == 0 ? reel_strdup(reel_path_base(path)) : inside[n - 1] == '/' ? reel_format("%s%s", inside, reel_path_base(path))
                                                                                   : reel_strdup(inside);
-    return add(c, name, path, &st, err);
+    return add(c, name, c->root, &st, err);
 }
 
 static int by_name(const void *a, const void *b)
@@ -174,12 +216,12 @@ reel_status reel_upload_collect(reel_upload *u, reel_error *err)
         goto done;
     }
     REEL_TRY(reel_hub_token(u->s.hub, &c.token, &from, err));
-    if (!reel_is_dir(path))
-        REEL_TRY(one_file(&c, path, err));
-    else if (realpath(path, c.root) == NULL)
+    if (realpath(path, c.root) == NULL) {
         status = reel_fail_errno(err, errno, path, "look at");
-    else
-        status = walk(&c, path, "", 0, err);
+        goto done;
+    }
+    REEL_TRY(git_check(&c, path, err));
+    status = reel_is_dir(path) ? walk(&c, path, "", 0, err) : one_file(&c, path, err);
     if (status == REEL_OK && u->files.n == 0)
         status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s: no file to send%s", path,
                            u->push->include != NULL && u->push->include[0] != '\0' ? " (does --include fit?)" : "");

@@ -138,6 +138,31 @@ def secrets_and_links():
     os.symlink("in", up + "/round")
     refused("a link to a folder", reel("hub", "upload", "acme/links", up), "round", "link to a folder")
     os.unlink(up + "/round")
+    check("nothing was asked for those", not b.hub.log)
+    up = folder("links", {"a.txt": "a", "in/b.txt": "b", ".git/config": "url = https://me:password@host", ".cache/x": "x", ".env": "KEY=1"})
+    for name, target in (("git.txt", ".git/config"), ("in/git.txt", "../.git/config"), ("round.txt", "git.txt"), ("cache.txt", ".cache/x"), ("g", ".git")):
+        os.symlink(target, os.path.join(up, name))
+    os.symlink(up + "/a.txt", up + "/whole.txt")
+    r = reel("hub", "upload", "acme/ways", up, "--exclude", ".env")
+    check("what stays by its name is not sent through a link either", r.code == 0 and sorted(files("acme/ways")) == ["a.txt", "in/b.txt", "whole.txt"],
+          r, sorted(files("acme/ways")))
+    check("and that is said, link by link", all("/%s is left out" % n in r.err for n in ("git.txt", "in/git.txt", "round.txt", "cache.txt", "g")) and
+          r.err.count("left out") == 5 and "password" not in r.err, r)
+    fresh()
+    os.symlink(".env", up + "/settings.txt")
+    refused("a link to a secret", reel("hub", "upload", "acme/ways2", up, "--exclude", ".env"), ".env", "looks like a secret", "--exclude settings.txt")
+    refused("a single file that is a link to one", reel("hub", "upload", "acme/ways2", up + "/settings.txt"), ".env", "looks like a secret")
+    refused("a secret under another name", reel("hub", "upload", "acme/ways2", up + "/.env", "env.txt"), ".env", "looks like a secret")
+    refused("a single file of git", reel("hub", "upload", "acme/ways2", up + "/git.txt"), ".git", "--force")
+    refused("a folder of git", reel("hub", "upload", "acme/ways2", up + "/.git"), ".git", "--force")
+    check("nothing was asked for those either", not b.hub.log)
+    os.unlink(up + "/settings.txt")
+    tokens = folder("tokens", {"a.txt": "a", "hf/token": "hf_another", "hf/stored_tokens": "[x]\nhf_token = hf_another\n"})
+    os.symlink("hf/token", tokens + "/t.txt")
+    for exclude, name in (("hf/*", "t.txt"), ("hf/token,t.txt", "hf/stored_tokens")):
+        refused("a file of tokens: " + name, reel("hub", "upload", "acme/ways2", tokens, "--exclude", exclude, HF_HOME=tokens + "/hf"), "tokens",
+                "--exclude " + name)
+    up = folder("links", {"a.txt": "a", "in/b.txt": "b"})
     os.mkfifo(up + "/pipe")
     refused("a pipe", reel("hub", "upload", "acme/links", up), "pipe", "no regular file")
     check("nothing was asked", not b.hub.log)
