@@ -130,16 +130,23 @@ bool reel_utf8_valid(const char *s, size_t n)
     return true;
 }
 
+/* Length of what is at p, of n bytes: a character, or a byte that belongs to none. *raw: people may see it as it is. */
+static size_t character_at(const unsigned char *p, size_t n, bool *raw)
+{
+    const size_t len = utf8_sequence(p, n);
+    /* C1 controls (U+0080 to U+009F) start a sequence on some terminals just as ESC does. */
+    const bool control = len == 1 ? p[0] < 0x20 || p[0] == 0x7F : len == 2 && p[0] == 0xC2 && p[1] < 0xA0;
+    *raw = len > 0 && !control;
+    return len > 0 ? len : 1;
+}
+
 void reel_escape(char *out, size_t size, const char *in)
 {
     const unsigned char *p = (const unsigned char *)in;
     size_t n = strlen(in), at = 0;
     for (size_t i = 0; i < n;) {
-        size_t len = utf8_sequence(p + i, n - i);
-        /* C1 controls (U+0080 to U+009F) start a sequence on some terminals just as ESC does. */
-        bool control = len == 1 ? p[i] < 0x20 || p[i] == 0x7F : len == 2 && p[i] == 0xC2 && p[i + 1] < 0xA0;
-        bool raw = len > 0 && !control;
-        size_t take = len > 0 ? len : 1, need = raw ? take : 4 * take;
+        bool raw;
+        size_t take = character_at(p + i, n - i, &raw), need = raw ? take : 4 * take;
         if (at + need >= size)
             break;
         for (size_t k = 0; k < take; k++) {
@@ -152,6 +159,35 @@ void reel_escape(char *out, size_t size, const char *in)
     }
     if (size > 0)
         out[at] = '\0';
+}
+
+static bool is_plain(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    bool raw = true;
+    for (size_t left = strlen(text), n; left > 0 && raw; p += n, left -= n)
+        n = character_at(p, left, &raw);
+    return raw;
+}
+
+void reel_text_shell(reel_text *t, const char *argument)
+{
+    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:,+@%-";
+    const bool plain = is_plain(argument);
+    if (argument[0] != '\0' && strspn(argument, safe) == strlen(argument)) {
+        reel_text_puts(t, argument);
+        return;
+    }
+    reel_text_puts(t, plain ? "'" : "$'");
+    for (const char *c = argument; *c != '\0'; c++) {
+        if (!plain && (*c < 0x20 || *c > 0x7e))
+            reel_text_printf(t, "\\%03o", (unsigned)(unsigned char)*c);
+        else if (*c == '\'' || (!plain && *c == '\\'))
+            reel_text_puts(t, plain ? "'\\''" : *c == '\'' ? "\\'" : "\\\\");
+        else
+            reel_text_add(t, c, 1);
+    }
+    reel_text_puts(t, "'");
 }
 
 size_t reel_edit_distance(const char *a, const char *b)

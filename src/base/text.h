@@ -22,6 +22,9 @@ void reel_text_free(reel_text *t);
 /* Copies `in` to out (size bytes), with bytes < 0x20, 0x7f and invalid UTF-8 as \xNN; always ends with NUL. */
 void reel_escape(char *out, size_t size, const char *in);
 
+/* An argument as a shell takes it back, and on one line: 'it'\''s' in quotes, $'a\nb' for what a terminal must not see. */
+void reel_text_shell(reel_text *t, const char *argument);
+
 bool reel_utf8_valid(const char *s, size_t n);
 
 /* Number of single letter edits (insert, delete, replace, swap of neighbours) from a to b. */

@@ -41,15 +41,42 @@ static void on_push(const reel_hub_event *e, void *user)
     reel_trainer_tell(t, &event);
 }
 
-/* The run is over and nothing of it is lost: how to send it once more. */
-static reel_status fail_push(const reel_trainer *t, reel_status status, const reel_error *why, reel_error *err)
+static void add_option(reel_text *command, const char *option, const char *value)
 {
+    reel_text_printf(command, " %s ", option);
+    reel_text_shell(command, value);
+}
+
+/* What does by hand what this push is: for a shell. NULL: no memory. */
+static char *command_of(const reel_push *p)
+{
+    reel_text command = {0};
+    reel_text_printf(&command, "reel hub upload %s %s", p->id, p->path[0] == '-' ? "./" : "");
+    reel_text_shell(&command, p->path);
+    add_option(&command, "--exclude", p->exclude);
+    if (strcmp(p->revision, "main") != 0)
+        add_option(&command, "--revision", p->revision);
+    if (p->visibility == REEL_VISIBILITY_PRIVATE)
+        reel_text_puts(&command, " --private");
+    return reel_text_take(&command);
+}
+
+/* The run is over and nothing of it is lost: how to send it once more. A command is shown whole or not at all. */
+static reel_status fail_push(const reel_trainer *t, const reel_push *push, reel_status status, const reel_error *why, reel_error *err)
+{
+    enum { AROUND = 80, LEAST = 200 };  /* the words below; what the reason may need */
     if (status == REEL_ERR_CANCELLED)
         return reel_fail_cancelled(err);
-    const bool branch = strcmp(t->o->hub_revision, "main") != 0;
-    return reel_fail(err, status, "the result was not pushed: %.450s. All of it is in %s; once more: reel hub upload %s %s --exclude "
-                     "'_*,checkpoint-*,skipped.csv'%s%s", why->message, t->dir, t->hub_id, t->dir, branch ? " --revision " : "",
-                     branch ? t->o->hub_revision : "");
+    char *command = command_of(push);
+    const size_t n = command != NULL ? strlen(command) : REEL_ERROR_SIZE;
+    if (n + AROUND + LEAST < REEL_ERROR_SIZE)
+        reel_fail(err, status, "the result was not pushed: %.*s. Send it by: %s (all of it is still there)",
+                  (int)(REEL_ERROR_SIZE - AROUND - n), why->message, command);
+    else
+        reel_fail(err, status, "the result was not pushed: %.400s. Send it by reel hub upload (all of it is still in %.400s)", why->message,
+                  t->dir);
+    reel_free(command);
+    return status;
 }
 
 reel_status reel_trainer_push_end(reel_trainer *t, reel_hub_uploaded **out, reel_error *err)
@@ -61,7 +88,7 @@ reel_status reel_trainer_push_end(reel_trainer *t, reel_hub_uploaded **out, reel
     if (status == REEL_OK)
         status = reel_push_run(t->ctx, &push, on_push, t, out, &why);
     if (status != REEL_OK)
-        return fail_push(t, status, &why, err);
+        return fail_push(t, &push, status, &why, err);
     reel_event event = reel_event_make(t, REEL_EVENT_PUSH);
     event.path = (*out)->url;
     event.bytes = event.bytes_total = (int64_t)(*out)->bytes;

@@ -45,6 +45,25 @@ static void what_a_terminal_must_not_see_is_escaped(void **state)
     assert_string_equal(out, "ab");
 }
 
+static void a_shell_takes_an_argument_back(void **state)
+{
+    (void)state;
+    static const char *const known[][2] = {
+        {"runs/a-b_1.0", "runs/a-b_1.0"}, {"", "''"}, {"a b", "'a b'"}, {"it's", "'it'\\''s'"}, {"$HOME`x`\"\\", "'$HOME`x`\"\\'"},
+        {"~", "'~'"}, {"*", "'*'"}, {"caf\xc3\xa9", "'caf\xc3\xa9'"}, {"a\nb's\\", "$'a\\012b\\'s\\\\'"}, {"\x1b[1m", "$'\\033[1m'"},
+        {"\xff\xc3\xa9", "$'\\377\\303\\251'"}, {"\xc2\x9b", "$'\\302\\233'"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        char shown[64];
+        reel_text t = {0};
+        reel_text_shell(&t, known[i][0]);
+        assert_string_equal(t.s, known[i][1]);
+        reel_escape(shown, sizeof shown, t.s);
+        assert_string_equal(shown, t.s);  /* a message leaves it as it is */
+        reel_text_free(&t);
+    }
+}
+
 static void utf8_is_checked(void **state)
 {
     (void)state;
@@ -109,6 +128,7 @@ int main(void)
         cmocka_unit_test(numbers_read_back_and_look_like_python),
         cmocka_unit_test(base64_is_the_standard_one),
         cmocka_unit_test(what_a_terminal_must_not_see_is_escaped),
+        cmocka_unit_test(a_shell_takes_an_argument_back),
         cmocka_unit_test(utf8_is_checked),
         cmocka_unit_test(distances_are_edits),
         cmocka_unit_test(values_are_read_whole_or_not),
