@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "format/processor_names.h"
 #include "format/weights.h"
 #include "hub/cache.h"
 #include "hub/pool.h"
@@ -18,37 +19,17 @@ enum { INDEX_LIMIT = 64 << 20, THREADS = 4 };
 typedef struct place {
     reel_context *ctx;
     reel_session s;
-    char *id, *revision;
+    reel_hub_name name;
     reel_repo repo;            /* its revision: as given, then the commit */
     char commit[41];
     bool copied;               /* the Hub does not answer: what is here must do */
     double told;
 } place;
 
-/* "ORG/NAME[@REVISION][:FILE]" where nothing of that name is here; file "" where there is none. false: it is something else. */
-static bool read_name(const char *text, char **id, char **revision, const char **file, bool *nomem)
-{
-    const size_t n = strcspn(text, "@:");
-    const char *at = text[n] == '@' ? text + n + 1 : NULL;
-    const char *colon = at != NULL ? strchr(at, ':') : text[n] == ':' ? text + n : NULL;
-    *id = reel_strndup(text, n);
-    *revision = at == NULL ? reel_strdup("main") : colon != NULL ? reel_strndup(at, (size_t)(colon - at)) : reel_strdup(at);
-    *file = colon != NULL ? colon + 1 : "";
-    *nomem = *id == NULL || *revision == NULL;
-    const bool is = !*nomem && strchr(*id, '/') != NULL && reel_repo_id_valid(*id) && reel_revision_valid(*revision) && !reel_exists(text);
-    if (!is) {
-        reel_free(*id);
-        reel_free(*revision);
-        *id = *revision = NULL;
-    }
-    return is;
-}
-
 static void close_place(place *p)
 {
     reel_session_close(&p->s);
-    reel_free(p->id);
-    reel_free(p->revision);
+    reel_hub_name_free(&p->name);
 }
 
 /* Something large is on its way: said when it begins, and every ten seconds. */
@@ -176,7 +157,7 @@ static reel_status explain(const place *p, reel_status status, const char *kind,
 
 static reel_status bring_model(place *p, bool weights, reel_error *err)
 {
-    static const char *const processors[] = {"preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json"};
+    static const char *const processors[] = {REEL_PROCESSOR_NAMES};
     bool has;
     reel_status status = get_first(p, "config.json", err);
     for (size_t i = 0; status == REEL_OK && i < sizeof processors / sizeof *processors; i++)
@@ -215,21 +196,19 @@ static reel_status bring(place *p, wanted what, const char *file, reel_error *er
 static reel_status locate(reel_context *ctx, const char *name, wanted what, char **path, reel_error *err)
 {
     place p = {.ctx = ctx};
-    const char *file;
     bool nomem;
     reel_error own = {0};
     *path = NULL;
     if (err == NULL)
         err = &own;
-    if (!read_name(name, &p.id, &p.revision, &file, &nomem) || (file[0] != '\0') != (what == DATA)) {
-        close_place(&p);
+    if (!reel_hub_name_read(name, what == DATA, &p.name, &nomem))
         return nomem ? reel_fail_nomem(err, name) : as_it_is(name, path, err);
-    }
-    p.repo = (reel_repo){what == DATA ? REEL_REPO_DATASET : REEL_REPO_MODEL, p.id, p.revision};
+    const char *file = p.name.file;
+    p.repo = (reel_repo){what == DATA ? REEL_REPO_DATASET : REEL_REPO_MODEL, p.name.id, p.name.revision};
     reel_status status = bring(&p, what, file, err);
     status = status == REEL_OK ? path_of(&p, what == DATA ? file : NULL, path, err) : explain(&p, status, what == DATA ? "file" : "folder", err);
     if (status == REEL_OK && what != DATA)
-        reel_log(ctx, REEL_LOG_DETAIL, "hub", "%s at commit %.12s: %s", p.id, p.commit, *path);
+        reel_log(ctx, REEL_LOG_DETAIL, "hub", "%s at commit %.12s: %s", p.repo.id, p.commit, *path);
     close_place(&p);
     return status;
 }

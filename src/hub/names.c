@@ -109,6 +109,28 @@ bool reel_repo_file_valid(const char *path)
     return true;
 }
 
+void reel_hub_name_free(reel_hub_name *name)
+{
+    reel_free(name->id);
+    reel_free(name->revision);
+    *name = (reel_hub_name){0};
+}
+
+bool reel_hub_name_read(const char *text, bool with_file, reel_hub_name *out, bool *nomem)
+{
+    const size_t n = strcspn(text, "@:");
+    const char *at = text[n] == '@' ? text + n + 1 : NULL;
+    const char *colon = at != NULL ? strchr(at, ':') : text[n] == ':' ? text + n : NULL;
+    *out = (reel_hub_name){.id = reel_strndup(text, n), .file = colon != NULL ? colon + 1 : ""};
+    out->revision = at == NULL ? reel_strdup("main") : colon != NULL ? reel_strndup(at, (size_t)(colon - at)) : reel_strdup(at);
+    *nomem = out->id == NULL || out->revision == NULL;
+    if (!*nomem && strchr(out->id, '/') != NULL && reel_repo_id_valid(out->id) && reel_revision_valid(out->revision) &&
+        (out->file[0] != '\0') == with_file && !reel_exists(text))
+        return true;
+    reel_hub_name_free(out);
+    return false;
+}
+
 char *reel_repo_resolve_url(const reel_hub *hub, const reel_repo *repo, const char *file)
 {
     char *revision = reel_url_quote(repo->revision, ""), *path = reel_url_quote(file, "/"), *url = NULL;

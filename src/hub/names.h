@@ -27,6 +27,15 @@ bool reel_revision_valid(const char *revision);
 bool reel_commit_valid(const char *text);  /* 40 lower-case hex digits */
 bool reel_etag_valid(const char *text);    /* 40 or 64 of them */
 
+/* What may stand where a folder or file may: ORG/NAME[@REVISION], of a data set with :FILE behind it. */
+typedef struct reel_hub_name {
+    char *id, *revision;
+    const char *file;        /* in the text that was read; "" none */
+} reel_hub_name;
+/* Is the text such a name, and nothing of that name on this disk? false: it is a path; *out needs no freeing. *nomem: no memory to say. */
+bool reel_hub_name_read(const char *text, bool with_file, reel_hub_name *out, bool *nomem);
+void reel_hub_name_free(reel_hub_name *name);
+
 /* A file's name inside a repository: relative, no empty part, ".", "..", ".git", no '\\', no control characters, UTF-8. */
 bool reel_repo_file_valid(const char *path);
 

@@ -14,6 +14,7 @@
 #include "base/context.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "format/processor_names.h"
 #include "format/safetensors.h"
 #include "format/weights.h"
 #include "hub/locate.h"
@@ -189,7 +190,7 @@ static reel_status file_copy(const converter *c, const char *name, const char *d
 
 static reel_status folder_fill(converter *c, const char *dir, reel_error *err)
 {
-    static const char *const beside[] = {"preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json"};
+    static const char *const beside[] = {REEL_PROCESSOR_NAMES};
     reel_status status = REEL_OK;
     REEL_TRY(config_write(c, dir, err));
     for (size_t i = 0; i < sizeof beside / sizeof *beside; i++)

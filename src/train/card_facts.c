@@ -186,14 +186,18 @@ static void figures_add(facts *f, const reel_trainer *t)
 
 /* ---- names ---- */
 
-/* ORG/NAME of "ORG/NAME", "ORG/NAME@REVISION", "ORG/NAME:FILE", where there is nothing of that name on this disk; NULL for all else. */
-static char *hub_id_of(const char *text)
+/* Its repository, where the text is a name of the Hub; NULL for a path. */
+static char *hub_id_of(facts *f, const char *text, bool with_file)
 {
-    char *id = reel_strndup(text, strcspn(text, "@:"));
-    if (id != NULL && strchr(id, '/') != NULL && reel_repo_id_valid(id) && !reel_exists(text) && !reel_exists(id))
-        return id;
-    reel_free(id);
-    return NULL;
+    reel_hub_name name;
+    bool nomem;
+    char *id = reel_hub_name_read(text, with_file, &name, &nomem) ? name.id : NULL;
+    f->failed = f->failed || nomem;
+    if (id != NULL) {
+        name.id = NULL;
+        reel_hub_name_free(&name);
+    }
+    return id;
 }
 
 /* The last part of a path, without the ending of an archive or a list. */
@@ -213,8 +217,8 @@ static char *last_name(const char *path)
 static void names_add(facts *f, const reel_trainer *t)
 {
     const reel_train_args *o = t->o;
-    f->base = hub_id_of(o->model);
-    f->data = hub_id_of(o->data);
+    f->base = hub_id_of(f, o->model, false);
+    f->data = hub_id_of(f, o->data, true);
     f->name = last_name(f->data != NULL ? f->data : o->data);
     f->failed = f->failed || f->name == NULL;
     f->card.name = reel_path_base(t->hub_id);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "format/processor_names.h"
 #include "train/manifest.h"
 #include "train/moments.h"
 
@@ -72,8 +73,7 @@ void reel_checkpoints_free(reel_checkpoints *c)
 }
 
 const char *const reel_result_file[REEL_RESULT_FILES] = {
-    "config.json", "model.safetensors", "preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json",
-    "train_results.json", "eval_results.json", "all_results.json", "skipped.csv", REEL_TRAINER_STATE_NAME,  /* last: it marks a run */
+    "config.json", "model.safetensors", REEL_PROCESSOR_NAMES, "train_results.json", "eval_results.json", "all_results.json", "skipped.csv", REEL_TRAINER_STATE_NAME,  /* last: it marks a run */
 };
 
 bool reel_result_is(const char *name)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "format/processor_names.h"
 
 #define HALF {0.5, 0.5, 0.5}
 #define IMAGENET_MEAN {0.485, 0.456, 0.406}
@@ -117,7 +118,7 @@ reel_status reel_processor_class_image(const reel_json *json, const char *what, 
         return status;
     if (name == NULL && of->image == NULL)
         return reel_fail(err, REEL_ERR_UNSUPPORTED, "%s: models of type %s have a video processor only, and none is stored; give "
-                         "video_preprocessor_config.json", what, of->model_type);
+                         REEL_PROCESSOR_VIDEO_NAME, what, of->model_type);
     if (name != NULL && !image_named(name, ending, "VideoMAE") && !image_named(name, ending, "Vivit"))
         return fail_class(what, key, name, err);
     *pillow = name != NULL ? image_named(name, ending, "Vivit") : strcmp(of->image, class_of[VIVIT].image) == 0;

@@ -3,10 +3,8 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "format/processor_names.h"
 #include "transforms/processor.h"
-
-static const char parts_name[] = "processor_config.json", video_name[] = "video_preprocessor_config.json",
-                  image_name[] = "preprocessor_config.json";
 
 /* What a folder holds; NULL where it does not. */
 typedef struct folder { char *parts_path, *video_path, *image_path; reel_json *parts, *video, *image; } folder;
@@ -22,13 +20,13 @@ static reel_status read_if_there(const char *dir, const char *name, char **path,
 static reel_status folder_open(const char *dir, folder *d, reel_error *err)
 {
     reel_status status = REEL_OK;
-    REEL_TRY(read_if_there(dir, parts_name, &d->parts_path, &d->parts, err));
+    REEL_TRY(read_if_there(dir, REEL_PROCESSOR_PARTS_NAME, &d->parts_path, &d->parts, err));
     if (d->parts != NULL && !reel_json_is_object(d->parts)) {
         status = reel_fail(err, REEL_ERR_FORMAT, "%s: must hold a JSON object, {…}", d->parts_path);
         goto done;
     }
-    REEL_TRY(read_if_there(dir, video_name, &d->video_path, &d->video, err));
-    status = read_if_there(dir, image_name, &d->image_path, &d->image, err);
+    REEL_TRY(read_if_there(dir, REEL_PROCESSOR_VIDEO_NAME, &d->video_path, &d->video, err));
+    status = read_if_there(dir, REEL_PROCESSOR_IMAGE_NAME, &d->image_path, &d->image, err);
 done:
     return status;
 }
@@ -102,11 +100,11 @@ reel_status reel_processor_save(const reel_processor *p, const char *dir, reel_e
 {
     reel_status status = REEL_OK;
     if (p->place == REEL_PROCESSOR_IMAGE_PART)
-        return reel_file_write_text(dir, parts_name, reel_processor_text(p), err);
+        return reel_file_write_text(dir, REEL_PROCESSOR_PARTS_NAME, reel_processor_text(p), err);
     const bool video = reel_processor_is_video(p);
-    REEL_TRY(reel_file_write_text(dir, video ? video_name : image_name, reel_processor_text(p), err));
+    REEL_TRY(reel_file_write_text(dir, video ? REEL_PROCESSOR_VIDEO_NAME : REEL_PROCESSOR_IMAGE_NAME, reel_processor_text(p), err));
     if (video && (p->of == NULL || p->of->image != NULL || p->image != NULL))
-        status = reel_file_write_text(dir, image_name, reel_processor_image_text(p), err);
+        status = reel_file_write_text(dir, REEL_PROCESSOR_IMAGE_NAME, reel_processor_image_text(p), err);
 done:
     return status;
 }

@@ -15,7 +15,7 @@ backend base
 backend/cpu backend base kernels
 nn backend base
 video base kernels
-transforms video kernels base
+transforms video kernels format base
 models nn backend transforms hub format args base
 data transforms video hub format args base
 train data models transforms video nn backend hub format args base

@@ -45,6 +45,28 @@ static void files_and_revisions(void **state)
     assert_false(reel_etag_valid("../../../evil"));
 }
 
+static void names_or_paths(void **state)
+{
+    (void)state;
+    static const struct { const char *text; bool with_file; const char *id, *revision, *file; } rows[] = {
+        {"org/name", false, "org/name", "main", ""}, {"org/name@v1", false, "org/name", "v1", ""}, {"org/name:a/b.zip", true, "org/name", "main",
+            "a/b.zip"}, {"org/name@exp/one:b:c", true, "org/name", "exp/one", "b:c"}};
+    static const struct { const char *text; bool with_file; } paths[] = {
+        {"org/name", true}, {"org/name:f", false}, {"org/name:", true}, {"name", false}, {"name:f", true}, {"a/b/c", false}, {"org/name@", false},
+        {"org/name@../x", false}, {"/dev/null", false}, {"../name", false}, {"", false}};
+    reel_hub_name name;
+    bool nomem;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_true(reel_hub_name_read(rows[i].text, rows[i].with_file, &name, &nomem));
+        assert_string_equal(name.id, rows[i].id);
+        assert_string_equal(name.revision, rows[i].revision);
+        assert_string_equal(name.file, rows[i].file);
+        reel_hub_name_free(&name);
+    }
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        assert_false(reel_hub_name_read(paths[i].text, paths[i].with_file, &name, &nomem) || nomem);
+}
+
 static void quoting(void **state)
 {
     (void)state;
@@ -221,8 +243,9 @@ static void git_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ids), cmocka_unit_test(files_and_revisions), cmocka_unit_test(quoting), cmocka_unit_test(joining),
-        cmocka_unit_test(origins), cmocka_unit_test(settings), cmocka_unit_test(answers), cmocka_unit_test(git_names),
+        cmocka_unit_test(ids),      cmocka_unit_test(files_and_revisions), cmocka_unit_test(names_or_paths), cmocka_unit_test(quoting),
+        cmocka_unit_test(joining),  cmocka_unit_test(origins),             cmocka_unit_test(settings),       cmocka_unit_test(answers),
+        cmocka_unit_test(git_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
