@@ -110,8 +110,11 @@ static reel_status look(reel_upload *u, reel_json **info, reel_answer_kind *kind
 static reel_status visibility_check(const reel_upload *u, const reel_json *info, bool made, reel_error *err)
 {
     const reel_json *is_private = reel_json_get(info, "private");
-    if (!reel_json_is_bool(is_private))
+    if (!reel_json_is_bool(is_private)) {
+        if (u->push->visibility == REEL_VISIBILITY_PRIVATE)
+            reel_log(u->s.ctx, REEL_LOG_WARNING, "hub", "%s: the server does not say whether it is private", u->id);
         return REEL_OK;
+    }
     if (u->push->visibility == REEL_VISIBILITY_PRIVATE && !reel_json_true(is_private))
         return reel_fail(err, REEL_ERR_MISMATCH, "%s %s and is public, but private was asked for; its visibility is changed "
                          "on its page of the Hub only. Nothing was sent", u->id, made ? "was made by the server" : "is there already");

@@ -1,5 +1,6 @@
-"""What the tests of the Hub share: a mock hub, runs of reel, TAP. Python's standard library alone."""
+"""What the tests of the Hub share: a mock hub, runs of reel, TAP. Python's standard library alone. argv[1] is the command."""
 import hashlib
+import importlib.util
 import json
 import os
 import random
@@ -19,6 +20,7 @@ WORK = tempfile.mkdtemp(prefix="reel_hub_")
 WRITE, READ = "hf_mock_write", "hf_mock_read"
 count = failed = 0
 mocks = []
+tokens_shown = []
 SEED = 20240607
 
 
@@ -57,6 +59,10 @@ class Mock:
     def seed(self, rid, folder, kind="model", **more):
         self.post("repo", dict(more, type=kind, id=rid, folder=folder))
 
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
     def head(self, rid, kind="model"):
         repos = json.loads(self.get("repos"))
         repos = repos if isinstance(repos, list) else repos.get("repos", repos)
@@ -81,9 +87,77 @@ class Silent:
 class Run:
     def __init__(self, code, out, err, seconds):
         self.code, self.out, self.err, self.seconds = code, out, err, seconds
+        self.json = [json.loads(x) for x in out.splitlines() if x.startswith("{")]
 
     def __str__(self):
         return "exit %s\nout: %s\nerr: %s" % (self.code, self.out[-1500:], self.err[-1500:])
+
+
+class Near:
+    """A mock hub in this process, for tests that do something between two requests, or look at what it holds; its writer runs reel."""
+
+    def __init__(self, name="near"):
+        spec = importlib.util.spec_from_file_location("mock_hub", os.path.join(HERE, "mock_hub.py"))
+        self.mock = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self.mock)
+        self.hub, self.servers = self.mock.start(os.path.join(WORK, name), cdn_bind="127.0.0.2")
+        self.url, self.home = self.hub.hub_url, home()
+        mocks.append(self)
+
+    def stop(self):
+        check(self.leaks() == 0, "no token came to the storage server", self.leaks())
+        for s in self.servers:
+            s.shutdown()
+
+    def leaks(self):
+        return self.hub.leaks
+
+    def reel(self, *args, **env):
+        return reel(self, self.home, *args, timeout=120, **dict({"HF_TOKEN": WRITE}, **env))
+
+    def rest(self):
+        """Waits until what was begun is over: a client may be gone before the hub has noted what it asked."""
+        end = time.time() + 10
+        while self.hub.busy and time.time() < end:
+            time.sleep(0.005)
+
+    def fresh(self, **config):
+        self.rest()
+        self.hub.faults, self.hub.log = [], []
+        self.hub.config = dict(self.mock.CONFIG, **config)
+
+    def fault(self, path, method=None, server="hub", times=1, **action):
+        rule = dict(action, path=path, server=server, times=times)
+        if method:
+            rule["method"] = method
+        self.hub.faults.append(rule)
+
+    def seen(self, method="", path="", server=None):
+        self.rest()
+        return [e for e in self.hub.log if e["method"].startswith(method) and path in e["path"] and server in (None, e["server"])]
+
+    def head(self, rid, kind="model", branch="main"):
+        repo = self.hub.load(kind, rid)
+        return repo and repo["refs"].get(branch)
+
+    def files(self, rid, kind="model", branch="main"):
+        """Names and contents at the head of a branch; {} where there is no repository."""
+        repo = self.hub.load(kind, rid)
+        out = {}
+        for name, e in repo["commits"][repo["refs"][branch]]["files"].items() if repo else ():
+            out[name] = read(self.hub.lfs_path(e["lfs"]) if e.get("lfs") else os.path.join(self.hub.root, "objects/git", e["oid"]))
+        out.pop(".gitattributes", None)
+        return out
+
+    def commits(self, rid, kind="model"):
+        return len(self.hub.load(kind, rid)["commits"])
+
+    def put(self, rid, path, text):
+        """A commit by others."""
+        with self.hub.lock:
+            repo = self.hub.load("model", rid)
+            oid, old = self.hub.resolve(repo, "main")
+            self.hub.add_commit(repo, "main", dict(old, **{path: self.hub.store_small(text.encode())}), "put", oid)
 
 
 homes = 0
@@ -109,8 +183,10 @@ def environment(mock, hf_home, **more):
 
 def reel(mock, hf_home, *args, stdin="", timeout=60, cwd=None, before=None, **env):
     begun = time.time()
-    r = subprocess.run([REEL, *args], input=stdin, capture_output=True, text=True, timeout=timeout, cwd=cwd or WORK, preexec_fn=before,
+    r = subprocess.run([REEL, *map(str, args)], input=stdin, capture_output=True, text=True, timeout=timeout, cwd=cwd or WORK, preexec_fn=before,
                        env=environment(mock, hf_home, **env))
+    if any(token in r.stdout + r.stderr for token in (WRITE, READ)):
+        tokens_shown.append(args)
     return Run(r.returncode, r.stdout, r.stderr, time.time() - begun)
 
 
@@ -119,13 +195,13 @@ def start(mock, hf_home, *args, **env):
                             env=environment(mock, hf_home, **env))
 
 
-def check(good, name, detail=None):
+def check(good, name, *detail):
     global count, failed
     count += 1
     failed += not good
     print("%s %d - %s" % ("ok" if good else "not ok", count, name), flush=True)
     if not good:
-        for line in str(detail).splitlines()[:40]:
+        for line in [x for d in detail for x in str(d).splitlines()][:40]:
             print("#   " + line)
     return good
 
@@ -142,6 +218,11 @@ def fails(r, code, *words):
     return r.code == code and len(lines) == 1 and all(w.lower() in lines[0].lower() for w in words) and not r.out
 
 
+def refused(r, name, *words):
+    check(fails(r, 1, *words), name, words, r)
+    return r
+
+
 def write(path, data):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as f:
@@ -152,6 +233,16 @@ def write(path, data):
 def read(path):
     with open(path, "rb") as f:
         return f.read()
+
+
+def folder(name, contents):
+    """Makes WORK/name hold exactly these files; returns its path."""
+    path = os.path.join(WORK, name)
+    shutil.rmtree(path, ignore_errors=True)
+    os.makedirs(path)
+    for n, data in contents.items():
+        write(os.path.join(path, n), data)
+    return path
 
 
 def sha256(data):
@@ -195,9 +286,9 @@ def holds(folder, files):
 
 
 def finish():
+    check(not tokens_shown, "no token was printed", tokens_shown)
     for m in mocks:
-        m.process.send_signal(signal.SIGTERM)
-        m.process.wait()
+        m.stop()
     shutil.rmtree(WORK, ignore_errors=True)
     print("1..%d" % count)
     sys.exit(1 if failed else 0)
@@ -214,4 +305,10 @@ def main(tests):
         finish()
 
 
+# A model that takes a moment.
+CONFIG = {"architectures": ["VideoMAEForVideoClassification"], "model_type": "videomae", "image_size": 32, "patch_size": 16, "num_channels": 3,
+          "num_frames": 4, "tubelet_size": 2, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
+          "hidden_act": "gelu", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "initializer_range": 0.02, "layer_norm_eps": 1e-12,
+          "qkv_bias": True, "use_mean_pooling": True, "decoder_num_attention_heads": 2, "decoder_hidden_size": 8, "decoder_num_hidden_layers": 1,
+          "decoder_intermediate_size": 16, "norm_pix_loss": True}
 RANDOM = random.Random(SEED)

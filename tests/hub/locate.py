@@ -5,11 +5,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from common import *
 
-CONFIG = {"architectures": ["VideoMAEForVideoClassification"], "model_type": "videomae", "image_size": 32, "patch_size": 16, "num_channels": 3,
-          "num_frames": 4, "tubelet_size": 2, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
-          "hidden_act": "gelu", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "initializer_range": 0.02, "layer_norm_eps": 1e-12,
-          "qkv_bias": True, "use_mean_pooling": True, "decoder_num_attention_heads": 2, "decoder_hidden_size": 8, "decoder_num_hidden_layers": 1,
-          "decoder_intermediate_size": 16, "norm_pix_loss": True}
 mock = Mock()
 H = home()
 WINDOW = ["--num_frames", "4", "--min_size", "36", "--max_size", "40", "--per_device_train_batch_size", "2", "--max_steps", "1"]

@@ -1,25 +1,24 @@
 """reel train --push_to_hub against the local hub, end to end on a tiny synthetic set. TAP."""
 import json
 import os
-import shlex
+import re
+import shutil
 import subprocess
+import sys
 
-import bed as b
-from bed import check, fault, files, folder, fresh, head, reel, refused, seen
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "hub"))
+from common import CONFIG, REEL, WORK, WRITE, Near, check, environment, finish, folder, refused, write
 
-CONFIG = {"architectures": ["VideoMAEForVideoClassification"], "model_type": "videomae", "image_size": 32, "patch_size": 16, "num_channels": 3,
-          "num_frames": 4, "tubelet_size": 2, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
-          "hidden_act": "gelu", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "initializer_range": 0.02, "layer_norm_eps": 1e-12,
-          "qkv_bias": True, "use_mean_pooling": True, "decoder_num_attention_heads": 2, "decoder_hidden_size": 8, "decoder_num_hidden_layers": 1,
-          "decoder_intermediate_size": 16, "norm_pix_loss": True}
+near = Near()
+reel, fresh, fault, seen, head, files = near.reel, near.fresh, near.fault, near.seen, near.head, near.files
 folder("c", {"config.json": json.dumps(CONFIG)})
-DATA = b.WORK + "/no: clips"  # a name that YAML would misread
+DATA = WORK + "/no: clips"  # a name that YAML would misread
 r = reel("data", "synth", DATA, "--classes", 2, "--train", 6, "--val", 2, "--test", 2, "--groups", 5, "--width", 64, "--height", 48, "--frames", 16, "-q")
-check("a data set", r.code == 0, r)
+check(r.code == 0, "a data set", r)
 
 
 def train(out, *more, **env):
-    return reel("train", "--from_config", b.WORK + "/c/config.json", "--data", DATA, "--num_frames", 4, "--sample_rate", 2, "--learning_rate", "1e-3",
+    return reel("train", "--from_config", WORK + "/c/config.json", "--data", DATA, "--num_frames", 4, "--sample_rate", 2, "--learning_rate", "1e-3",
                 "--logging_steps", 1, "--per_device_train_batch_size", 4, "--min_size", 36, "--max_size", 40, "--num_train_epochs", 2, "--output_dir", out,
                 *more, **env)
 
@@ -32,65 +31,83 @@ def text(path):
 RESULT = ["README.md", "all_results.json", "config.json", "eval_results.json", "model.safetensors", "preprocessor_config.json", "train_results.json",
           "trainer_state.json"]
 fresh()
-run = b.WORK + "/run"
+run = WORK + "/run"
 r = train(run, "--push_to_hub", "--hub_model_id", "acme/tiny", "--hub_private_repo", "--license", "mit")
-check("a run that is pushed", r.code == 0 and "pushed   %s/acme/tiny" % b.hub.hub_url in r.out, r)
-check("its result is there, its checkpoints are not", sorted(files("acme/tiny")) == RESULT, sorted(files("acme/tiny")))
-check("as it is on the disk", all(open(os.path.join(run, n), "rb").read() == data for n, data in files("acme/tiny").items()))
-check("private, under Trainer's message", b.hub.load("model", "acme/tiny")["private"] and
-      b.hub.load("model", "acme/tiny")["commits"][head("acme/tiny")]["message"] == "End of training")
+check(r.code == 0 and "pushed   %s/acme/tiny" % near.url in r.out, "a run that is pushed", r)
+check(sorted(files("acme/tiny")) == RESULT, "its result is there, its checkpoints are not", sorted(files("acme/tiny")))
+check(all(open(os.path.join(run, n), "rb").read() == data for n, data in files("acme/tiny").items()), "as it is on the disk")
+check(near.hub.load("model", "acme/tiny")["private"] and
+      near.hub.load("model", "acme/tiny")["commits"][head("acme/tiny")]["message"] == "End of training", "private, under Trainer's message")
 creates = [e["seq"] for e in seen("POST", "/api/repos/create")]
-check("the repository was made and the right asked for before the first step", len(creates) == 2 and
-      seen("GET", "/auth-check/write")[0]["seq"] < creates[1])
+check(len(creates) == 2 and
+      seen("GET", "/auth-check/write")[0]["seq"] < creates[1], "the repository was made and the right asked for before the first step")
 card = text(run + "/README.md")
 state = json.loads(text(run + "/trainer_state.json"))
 evals = [e for e in state["log_history"] if "eval_loss" in e]
-check("the card has a row an evaluation", all("| %s | %d | %.4f | %.4f |" % (e["epoch"], e["step"], e["eval_loss"], e["eval_accuracy"]) in card for e in evals)
-      and len(evals) == 2, card)
+check(all("| %s | %d | %.4f | %.4f |" % (e["epoch"], e["step"], e["eval_loss"], e["eval_accuracy"]) in card for e in evals)
+      and len(evals) == 2, "the card has a row an evaluation", card)
 best = max(evals, key=lambda e: e["eval_accuracy"])
-check("the figures of the best model", "      value: %s\n" % round(best["eval_accuracy"], 4) in card, best, card)
-check("names in quotes where they must be", 'name: "no: clips"' in card, card)
-check("no path of this machine", b.WORK not in card)
-check("the license that was given", "\nlicense: mit\n" in card)
-check("accuracy of each class", card.count("| 2 | ") == 2, card)
+check("      value: %s\n" % round(best["eval_accuracy"], 4) in card, "the figures of the best model", best, card)
+check('name: "no: clips"' in card, "names in quotes where they must be", card)
+check(WORK not in card, "no path of this machine")
+check("\nlicense: mit\n" in card, "the license that was given")
+check(card.count("| 2 | ") == 2, "accuracy of each class", card)
 
 fresh()
-r = train(b.WORK + "/r2", "--push_to_hub", "--hub_model_id", "acme/none", HF_TOKEN="hf_mock_read")
-refused("a token that may not write is refused before anything is done", r, "role write")
-check("no folder was made", not os.path.exists(b.WORK + "/r2"))
-refused("no token", train(b.WORK + "/r2", "--push_to_hub", "--hub_model_id", "acme/none", HF_TOKEN=None), "reel hub login")
-refused("a name that is none", train(b.WORK + "/r2", "--push_to_hub", "--hub_model_id", "a--b/x"), "--hub_model_id")
-check("offline", train(b.WORK + "/r2", "--push_to_hub", "--hub_model_id", "acme/none", HF_HUB_OFFLINE="1").code == 1 and not os.path.exists(b.WORK + "/r2"))
-r = train(b.WORK + "/r2", "--hub_token", "hf_mock_write")
-check("--hub_token is refused, and not shown", r.code == 2 and "reel hub login" in r.err and "hf_mock_write" not in r.err, r)
-b.secret_shown[:] = [a for a in b.secret_shown if "--hub_token" not in a]
+check(reel("hub", "upload", "acme/open", WORK + "/c").code == 0, "a public repository")
+fresh()
+r = train(WORK + "/r2", "--push_to_hub", "--hub_model_id", "acme/open", "--hub_private_repo")
+refused(r, "one that is public already is not pushed to where private was asked for", "acme/open", "is public", "Nothing was sent")
+check(not os.path.exists(WORK + "/r2") and sorted(files("acme/open")) == ["config.json"], "before the first step")
+fresh()
+r = train(WORK + "/r2", "--push_to_hub", "--hub_model_id", "acme/none", HF_TOKEN="hf_mock_read")
+refused(r, "a token that may not write is refused before anything is done", "role write")
+check(not os.path.exists(WORK + "/r2"), "no folder was made")
+refused(train(WORK + "/r2", "--push_to_hub", "--hub_model_id", "acme/none", HF_TOKEN=None), "no token", "reel hub login")
+refused(train(WORK + "/r2", "--push_to_hub", "--hub_model_id", "a--b/x"), "a name that is none", "--hub_model_id")
+check(train(WORK + "/r2", "--push_to_hub", "--hub_model_id", "acme/none", HF_HUB_OFFLINE="1").code == 1 and not os.path.exists(WORK + "/r2"), "offline")
+r = train(WORK + "/r2", "--hub_token", "hf_mock_write")
+check(r.code == 2 and "reel hub login" in r.err and "hf_mock_write" not in r.err, "--hub_token is refused, and not shown", r)
 
 fresh()
-r = train(b.WORK + "/named-so", "--push_to_hub", "--json")
-check("without a name it is called as the folder", r.code == 0 and head("alice/named-so") is not None, r)
-check("JSON tells the address", r.json[-1].get("hub_url") == b.hub.hub_url + "/alice/named-so" and r.json[-1].get("hub_commit") == head("alice/named-so"), r)
-check("and a push event with it", [e.get("path") for e in r.json if e["event"] == "push"] == [b.hub.hub_url + "/alice/named-so"], r)
+r = train(WORK + "/named-so", "--push_to_hub", "--json")
+check(r.code == 0 and head("alice/named-so") is not None, "without a name it is called as the folder", r)
+check(r.json[-1].get("hub_url") == near.url + "/alice/named-so" and r.json[-1].get("hub_commit") == head("alice/named-so"), "JSON tells the address", r)
+check([e.get("path") for e in r.json if e["event"] == "push"] == [near.url + "/alice/named-so"], "and a push event with it", r)
 
 fresh()
-r = train(b.WORK + "/plain")
-check("without --push_to_hub nothing is asked, and no card is written", r.code == 0 and not b.hub.log and not os.path.exists(b.WORK + "/plain/README.md"), r)
+r = train(WORK + "/plain")
+check(r.code == 0 and not seen() and not os.path.exists(WORK + "/plain/README.md"), "without --push_to_hub nothing is asked, and no card is written", r)
 
 fresh()
 fault("/commit/", "POST", times=-1, status=403, body={"error": "not today"})
-failing = b.WORK + "/failing"
+failing = WORK + "/it's `x` $HOME \n failing"
 r = train(failing, "--push_to_hub", "--hub_model_id", "acme/failing")
-check("a push that fails is exit 1", r.code == 1 and "not today" in r.err and "done " in r.out, r)
-check("everything is in the folder", all(n in os.listdir(failing) for n in RESULT) and json.loads(text(failing + "/trainer_state.json"))["global_step"] == 6)
-check("and nothing on the Hub", files("acme/failing") == {})
-command = r.err[r.err.rindex("reel hub upload"):].strip().rstrip(".") if "reel hub upload" in r.err else "reel none"
+check(r.code == 1 and "not today" in r.err and "done " in r.out, "a push that fails is exit 1", r)
+check(all(n in os.listdir(failing) for n in RESULT) and json.loads(text(failing + "/trainer_state.json"))["global_step"] == 6, "everything is in the folder")
+check(files("acme/failing") == {}, "and nothing on the Hub")
+found = re.search(r"(reel hub upload .*) \(all of it", r.err)
+command = found[1] if found else "false"
+for name in ("_mine.txt", ".half.tmp", ".trash-3.1/config.json", ".reel.lock"):
+    write(os.path.join(failing, name), "stays")
 fresh()
-r = reel(*shlex.split(command)[1:])
-check("the command that it names does it", r.code == 0 and sorted(files("acme/failing")) == RESULT, command, r)
-b.os.unlink(failing + "/README.md")
+r = subprocess.run(["bash", "-c", command], env=dict(environment(near, near.home, HF_TOKEN=WRITE), PATH=os.path.dirname(REEL) + ":" + os.environ["PATH"]),
+                   capture_output=True, text=True, cwd=WORK)
+check(r.returncode == 0 and sorted(files("acme/failing")) == RESULT, "the command that it names does it, and leaves out what the push does", command, r,
+      sorted(files("acme/failing")))
+check("\n" not in command and "\\012" in command, "on one line", command)
+for name in ("_mine.txt", ".half.tmp", ".reel.lock"):
+    os.unlink(os.path.join(failing, name))
+shutil.rmtree(failing + "/.trash-3.1")
+far = "/".join(["a folder whose name is long " + "x" * 60] * 8)
+fault("/commit/", "POST", times=-1, status=403, body={"error": "not today"})
+r = train(far, "--push_to_hub", "--hub_model_id", "acme/far")
+check(r.code == 1 and "not today" in r.err and "--exclude" not in r.err and r.err.rstrip().endswith("x)."), "a command that has no room is not shown cut", r)
+os.unlink(failing + "/README.md")
 fresh()
 r = reel("train", "--resume_from_checkpoint", failing + "/checkpoint-6")
-check("going on from the last checkpoint pushes too", r.code == 0 and len(seen("POST", "/commit/")) == 1, r)
-check("with the table of classes", text(failing + "/README.md").count("| 2 | ") == 2)
+check(r.code == 0 and len(seen("POST", "/commit/")) == 1, "going on from the last checkpoint pushes too", r)
+check(text(failing + "/README.md").count("| 2 | ") == 2, "with the table of classes")
 
 # A README of the user.
 for name in ("README.md", "_notes.txt", "mine.txt"):
@@ -99,26 +116,28 @@ for name in ("README.md", "_notes.txt", "mine.txt"):
 fresh()
 r = reel("train", "--resume_from_checkpoint", failing + "/checkpoint-6")
 card = text(failing + "/README.md")
-check("a README of the user keeps its words", r.code == 0 and card.startswith("---\nlicense: apache-2.0\n") and card.endswith("---\n# My words\n"), card)
-check("and gets what it lacks", "\nmodel-index:\n" in card and "\npipeline_tag: video-classification\n" in card and card.count("license:") == 1, card)
-check("what begins with _ stays, other files go", "_notes.txt" not in files("acme/failing") and files("acme/failing").get("mine.txt") == b"mine")
+check(r.code == 0 and card.startswith("---\nlicense: apache-2.0\n") and card.endswith("---\n# My words\n"), "a README of the user keeps its words", card)
+check("\nmodel-index:\n" in card and "\npipeline_tag: video-classification\n" in card and card.count("license:") == 1, "and gets what it lacks", card)
+check("_notes.txt" not in files("acme/failing") and files("acme/failing").get("mine.txt") == b"mine", "what begins with _ stays, other files go")
 
 # A new run over an old one.
 fresh()
 r = train(run, "--overwrite_output_dir")
-check("a new run takes the old card away", r.code == 0 and not os.path.exists(run + "/README.md"), r)
+check(r.code == 0 and not os.path.exists(run + "/README.md"), "a new run takes the old card away", r)
 
 # Model and data of the Hub: the card names them, and the license is the model's.
 fresh()
-r = reel("model", "new", "--from_config", b.WORK + "/c/config.json", "-o", b.WORK + "/base")
-check("a model", r.code == 0 and reel("hub", "upload", "acme/base", b.WORK + "/base").code == 0, r)
-subprocess.run(["tar", "-czf", b.WORK + "/clips.tar.gz", "-C", b.WORK, "no: clips"], check=True)
-r = reel("hub", "upload", "acme/clips", b.WORK + "/clips.tar.gz", "--repo_type", "dataset")
-check("a data set", r.code == 0, r)
+r = reel("model", "new", "--from_config", WORK + "/c/config.json", "-o", WORK + "/base")
+check(r.code == 0 and reel("hub", "upload", "acme/base", WORK + "/base").code == 0, "a model", r)
+subprocess.run(["tar", "-czf", WORK + "/clips.tar.gz", "-C", WORK, "no: clips"], check=True)
+r = reel("hub", "upload", "acme/clips", WORK + "/clips.tar.gz", "--repo_type", "dataset")
+check(r.code == 0, "a data set", r)
+os.makedirs(WORK + "/acme/base")  # of acme/base@main it is no copy
+os.makedirs(WORK + "/acme/clips")
 fault("/api/models/acme/base$", "GET", times=-1, status=200, body={"id": "acme/base", "sha": head("acme/base"), "private": False, "tags": ["license:openrail"]})
-r = reel("train", "--model", "acme/base", "--data", "acme/clips:clips.tar.gz", "--sample_rate", 2, "--per_device_train_batch_size", 4, "--min_size", 36,
-         "--max_size", 40, "--max_steps", 2, "--output_dir", b.WORK + "/fine", "--push_to_hub", "--hub_model_id", "acme/fine")
-card = text(b.WORK + "/fine/README.md") if r.code == 0 else ""
+r = reel("train", "--model", "acme/base@main", "--data", "acme/clips:clips.tar.gz", "--sample_rate", 2, "--per_device_train_batch_size", 4, "--min_size", 36,
+         "--max_size", 40, "--max_steps", 2, "--output_dir", WORK + "/fine", "--push_to_hub", "--hub_model_id", "acme/fine")
+card = text(WORK + "/fine/README.md") if r.code == 0 else ""
 for line in ("license: openrail", "base_model: acme/base", "datasets:\n- acme/clips", "      type: acme/clips", "      name: clips"):
-    check("the card has " + line.replace("\n", " "), "\n" + line + "\n" in card, r, card)
-b.finish()
+    check("\n" + line + "\n" in card, "the card has " + line.replace("\n", " "), r, card)
+finish()

@@ -1,12 +1,17 @@
 """reel hub upload against the local hub: what it sends, what it refuses, and that nothing half-done is ever seen. TAP."""
+import json
 import os
 import random
 import signal
 import subprocess
+import sys
 import time
 
-import bed as b
-from bed import check, commits, fault, files, folder, fresh, head, reel, refused, seen
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "hub"))
+from common import REEL, WORK, WRITE, Near, check, environment, folder, main, refused, sha256
+
+near = Near()
+reel, fresh, fault, seen, head, files, commits, put = (near.reel, near.fresh, near.fault, near.seen, near.head, near.files, near.commits, near.put)
 
 rnd = random.Random(7)
 PARTS = dict(multipart_threshold=100_000, chunk_size=100_000)
@@ -29,145 +34,148 @@ def new_changed_again():
     os.symlink("config.json", up + "/link.json")
     r = reel("hub", "upload", "acme/new", up, "--json")
     want = dict(as_bytes(c), **{"link.json": as_bytes(c)["config.json"]})
-    check("a new repository gets all files", r.code == 0 and files("acme/new") == want, r, sorted(files("acme/new") if head("acme/new") else []))
-    check("by one commit", commits("acme/new") == 2 and len(seen("POST", "/commit/")) == 1)
-    check("the answer is JSON", r.json and r.json[0]["changed"] and r.json[0]["commit"] == head("acme/new") and r.json[0]["sent"] == 7 and
-          r.json[0]["url"] == b.hub.hub_url + "/acme/new", r)
-    check("in parts, and in one piece", len(seen("PUT", "/part/")) == 4 and len(seen("PUT", "/put/")) == 1)
-    check("with a length", all("content-length" in e["headers"] and "transfer-encoding" not in e["headers"] for e in seen("PUT")))
-    check("without a token at the store, and where parts are put together", not any(e["token"] for e in seen("PUT") + seen("POST", "complete_multipart")))
-    check("an empty file is a regular one", seen("POST", "/commit/")[0]["commit_keys"].count("lfsFile") == 2)
-    check("Xet is not asked for", all(e["body"]["transfers"] == ["basic", "multipart"] for e in seen("POST", "/batch")))
+    check(r.code == 0 and files("acme/new") == want, "a new repository gets all files", r, sorted(files("acme/new") if head("acme/new") else []))
+    check(commits("acme/new") == 2 and len(seen("POST", "/commit/")) == 1, "by one commit")
+    check(r.json and r.json[0]["changed"] and r.json[0]["commit"] == head("acme/new") and r.json[0]["sent"] == 7 and
+          r.json[0]["url"] == near.url + "/acme/new", "the answer is JSON", r)
+    check(len(seen("PUT", "/part/")) == 4 and len(seen("PUT", "/put/")) == 1, "in parts, and in one piece")
+    check(all("content-length" in e["headers"] and "transfer-encoding" not in e["headers"] for e in seen("PUT")), "with a length")
+    check(not any(e["token"] for e in seen("PUT") + seen("POST", "complete_multipart")), "without a token at the store, and where parts are put together")
+    check(seen("POST", "/commit/")[0]["commit_keys"].count("lfsFile") == 2, "an empty file is a regular one")
+    check(all(e["body"]["transfers"] == ["basic", "multipart"] for e in seen("POST", "/batch")), "Xet is not asked for")
     before = head("acme/new")
     fresh(**PARTS)
     r = reel("hub", "upload", "acme/new", up)
-    check("again: nothing to do", r.code == 0 and r.out.startswith("same") and head("acme/new") == before and not seen("PUT") and not seen("POST", "/batch") and
-          not seen("POST", "/commit/"), r)
+    check(r.code == 0 and r.out.startswith("same") and head("acme/new") == before and not seen("PUT") and not seen("POST", "/batch") and
+          not seen("POST", "/commit/"), "again: nothing to do", r)
     folder("more", {"config.json": "changed"})
     fresh(**PARTS)
-    r = reel("hub", "upload", "acme/new", b.WORK + "/more", "--commit_message", "Second \"one\"")
-    repo = b.hub.load("model", "acme/new")
-    check("a changed file: that one alone", r.code == 0 and files("acme/new") == dict(want, **{"config.json": b"changed"}) and not seen("PUT"), r)
-    check("under its message", repo["commits"][repo["refs"]["main"]]["message"] == 'Second "one"')
+    r = reel("hub", "upload", "acme/new", WORK + "/more", "--commit_message", "Second \"one\"")
+    repo = near.hub.load("model", "acme/new")
+    check(r.code == 0 and files("acme/new") == dict(want, **{"config.json": b"changed"}) and not seen("PUT"), "a changed file: that one alone", r)
+    check(repo["commits"][repo["refs"]["main"]]["message"] == 'Second "one"', "under its message")
     same = rnd.randbytes(20_000)
     fresh()
     r = reel("hub", "upload", "acme/twice", folder("twice", {"a.bin": same, "b.bin": same}))
-    check("equal contents are sent once", r.code == 0 and len(seen("PUT")) == 1 and files("acme/twice") == {"a.bin": same, "b.bin": same}, r)
+    check(r.code == 0 and len(seen("PUT")) == 1 and files("acme/twice") == {"a.bin": same, "b.bin": same}, "equal contents are sent once", r)
     many = {"n%03d.txt" % i: "%d" % i for i in range(300)}
     r = reel("hub", "upload", "acme/many", folder("many", many))
-    check("300 files", r.code == 0 and files("acme/many") == as_bytes(many) and commits("acme/many") == 2, r)
+    check(r.code == 0 and files("acme/many") == as_bytes(many) and commits("acme/many") == 2, "300 files", r)
 
 
 def places():
     fresh()
     one = folder("one", {"clip.tar.gz": rnd.randbytes(1000), "b.txt": "b", "c.log": "c", ".gitignore": "*.log\n"})
     r = reel("hub", "upload", "acme/clips", one + "/clip.tar.gz", "--repo_type", "dataset")
-    check("one file, of a data set", r.code == 0 and list(files("acme/clips", "dataset")) == ["clip.tar.gz"], r)
+    check(r.code == 0 and list(files("acme/clips", "dataset")) == ["clip.tar.gz"], "one file, of a data set", r)
     r = reel("hub", "upload", "acme/clips", one + "/b.txt", "deep/x.txt", "--repo_type", "dataset")
-    check("a file under another name", r.code == 0 and files("acme/clips", "dataset").get("deep/x.txt") == b"b", r)
+    check(r.code == 0 and files("acme/clips", "dataset").get("deep/x.txt") == b"b", "a file under another name", r)
     r = reel("hub", "upload", "mine", one, "inner")
-    check("without ORG it is the user's; below a folder", r.code == 0 and "inner/b.txt" in files("alice/mine") and b.hub.hub_url + "/alice/mine" in r.out, r)
+    check(r.code == 0 and "inner/b.txt" in files("alice/mine") and near.url + "/alice/mine" in r.out, "without ORG it is the user's; below a folder", r)
     r = reel("hub", "upload", "acme/ign", one)
-    check(".gitignore is kept to", r.code == 0 and sorted(files("acme/ign")) == [".gitignore", "b.txt", "clip.tar.gz"], r)
+    check(r.code == 0 and sorted(files("acme/ign")) == [".gitignore", "b.txt", "clip.tar.gz"], ".gitignore is kept to", r)
     r = reel("hub", "upload", "acme/pat", one, "--include", "*.txt,*.log", "--exclude", "c*")
-    check("--include and --exclude", r.code == 0 and sorted(files("acme/pat")) == ["b.txt"], r)
-    refused("nothing left to send", reel("hub", "upload", "acme/pat2", one, "--include", "*.none"), "no file", "--include")
+    check(r.code == 0 and sorted(files("acme/pat")) == ["b.txt"], "--include and --exclude", r)
+    refused(reel("hub", "upload", "acme/pat2", one, "--include", "*.none"), "nothing left to send", "no file", "--include")
     r = reel("hub", "upload", "acme/pat", one + "/c.log", "--revision", "exp/two")
-    check("a branch that is missing is made", r.code == 0 and "c.log" in files("acme/pat", branch="exp/two") and "c.log" not in files("acme/pat"), r)
+    check(r.code == 0 and "c.log" in files("acme/pat", branch="exp/two") and "c.log" not in files("acme/pat"), "a branch that is missing is made", r)
     r = reel("hub", "upload", "acme/pat", one + "/c.log", "--create_pr")
-    check("a pull request", r.code == 0 and "/discussions/1" in r.out and "c.log" not in files("acme/pat"), r)
+    check(r.code == 0 and "/discussions/1" in r.out and "c.log" not in files("acme/pat"), "a pull request", r)
     r = reel("hub", "upload", "acme/pat", ".", "--include", "one/b.txt")
-    check("the folder that this is", r.code == 0 and "one/b.txt" in files("acme/pat"), r)
+    check(r.code == 0 and "one/b.txt" in files("acme/pat"), "the folder that this is", r)
     fresh(endpoint_in_urls="https://huggingface.co", **PARTS)
     r = reel("hub", "upload", "acme/mirror", folder("up", contents(2)))
-    check("a mirror whose answers name the public hub", r.code == 0 and files("acme/mirror") == as_bytes(contents(2)) and "huggingface.co" not in r.out, r)
-    b.hub.renames["model:acme/old"] = "acme/mirror"
-    b.hub.config["endpoint_in_urls"] = ""
+    check(r.code == 0 and files("acme/mirror") == as_bytes(contents(2)) and "huggingface.co" not in r.out, "a mirror whose answers name the public hub", r)
+    near.hub.renames["model:acme/old"] = "acme/mirror"
+    near.hub.config["endpoint_in_urls"] = ""
     fault("/api/repos/create", status=409, body={"error": "You already created this model repo"})
     r = reel("hub", "upload", "acme/old", folder("more", {"new.txt": "new"}))
-    check("a repository that was renamed", r.code == 0 and files("acme/mirror").get("new.txt") == b"new" and head("acme/old") is None, r)
+    check(r.code == 0 and files("acme/mirror").get("new.txt") == b"new" and head("acme/old") is None, "a repository that was renamed", r)
 
 
 def refusals():
     fresh()
     up = folder("up", contents(3))
     r = reel("hub", "upload", "acme/priv", up, "--private")
-    check("a private repository", r.code == 0 and b.hub.load("model", "acme/priv")["private"], r)
-    check("stays private without --private", reel("hub", "upload", "acme/priv", up).code == 0 and b.hub.load("model", "acme/priv")["private"])
+    check(r.code == 0 and near.hub.load("model", "acme/priv")["private"], "a private repository", r)
+    check(reel("hub", "upload", "acme/priv", up).code == 0 and near.hub.load("model", "acme/priv")["private"], "stays private without --private")
     reel("hub", "upload", "acme/pub", up)
     before = head("acme/pub")
     up2 = folder("up2", contents(4))
-    refused("--private on a public one stops", reel("hub", "upload", "acme/pub", up2, "--private"), "is public", "Nothing was sent")
-    refused("a token that may read only", reel("hub", "upload", "acme/pub", up2, HF_TOKEN="hf_mock_read"), "HF_TOKEN", "role write")
-    refused("the same, and a repository that is not there", reel("hub", "upload", "acme/nope", up2, HF_TOKEN="hf_mock_read"), "role write", "acme")
-    refused("a namespace of others", reel("hub", "upload", "others/nope", up2), "others/nope", "role write")
-    refused("a token that the Hub does not know", reel("hub", "upload", "acme/pub", up2, HF_TOKEN="hf_wrong_token"), "does not know the token from HF_TOKEN")
-    refused("no token", reel("hub", "upload", "acme/pub", up2, HF_TOKEN=None), "reel hub login")
+    fault("/api/models/acme/pub$", "GET", status=200, body={"id": "acme/pub", "sha": before})
+    r = reel("hub", "upload", "acme/pub", up, "--private")
+    check(r.code == 0 and "does not say whether" in r.err, "a server that does not tell who can read it: a warning", r)
+    refused(reel("hub", "upload", "acme/pub", up2, "--private"), "--private on a public one stops", "is public", "Nothing was sent")
+    refused(reel("hub", "upload", "acme/pub", up2, HF_TOKEN="hf_mock_read"), "a token that may read only", "HF_TOKEN", "role write")
+    refused(reel("hub", "upload", "acme/nope", up2, HF_TOKEN="hf_mock_read"), "the same, and a repository that is not there", "role write", "acme")
+    refused(reel("hub", "upload", "others/nope", up2), "a namespace of others", "others/nope", "role write")
+    refused(reel("hub", "upload", "acme/pub", up2, HF_TOKEN="hf_wrong_token"), "a token that the Hub does not know", "does not know the token from HF_TOKEN")
+    refused(reel("hub", "upload", "acme/pub", up2, HF_TOKEN=None), "no token", "reel hub login")
     fresh()
-    refused("offline", reel("hub", "upload", "acme/pub", up2, HF_HUB_OFFLINE="1"), "offline")
+    refused(reel("hub", "upload", "acme/pub", up2, HF_HUB_OFFLINE="1"), "offline", "offline")
     for bad in ("a--b/c", "acme/x.git", "../x", "a/b/c", "acme/-x"):
-        refused("the name " + bad, reel("hub", "upload", bad, up2), "not the name of a repository")
-    refused("a folder that is not there", reel("hub", "upload", "acme/pub", up2 + "/none"), "no such file")
-    check("for all of these nothing was asked", not b.hub.log, b.hub.log)
-    check("no name is wrong usage", reel("hub", "upload").code == 2)
-    refused("a server that is not there", reel("hub", "upload", "acme/pub", up2, HF_ENDPOINT="http://127.0.0.1:9"), "127.0.0.1:9", "no answer")
-    check("nothing has changed", head("acme/pub") == before)
+        refused(reel("hub", "upload", bad, up2), "the name " + bad, "not the name of a repository")
+    refused(reel("hub", "upload", "acme/pub", up2 + "/none"), "a folder that is not there", "no such file")
+    check(not seen(), "for all of these nothing was asked", seen())
+    check(reel("hub", "upload").code == 2, "no name is wrong usage")
+    refused(reel("hub", "upload", "acme/pub", up2, HF_ENDPOINT="http://127.0.0.1:9"), "a server that is not there", "127.0.0.1:9", "no answer")
+    check(head("acme/pub") == before, "nothing has changed")
     bad = folder("bad", {"README.md": "---\n\tx: y\n---\n", "a.bin": rnd.randbytes(500)})
-    refused("a card that the Hub does not accept", reel("hub", "upload", "acme/pub", bad), "README.md", "tab in indentation")
-    check("stops before anything is sent", head("acme/pub") == before and not seen("PUT"))
+    refused(reel("hub", "upload", "acme/pub", bad), "a card that the Hub does not accept", "README.md", "tab in indentation")
+    check(head("acme/pub") == before and not seen("PUT"), "stops before anything is sent")
     fresh()
     fault("validate-yaml", status=404, times=-1)
-    check("a mirror that judges no cards", reel("hub", "upload", "acme/pub2", folder("good", {"README.md": "---\nlicense: mit\n---\n"})).code == 0)
+    check(reel("hub", "upload", "acme/pub2", folder("good", {"README.md": "---\nlicense: mit\n---\n"})).code == 0, "a mirror that judges no cards")
 
 
 def secrets_and_links():
     for name, text in ((".env", "x"), ("sub/id_rsa", "x"), ("key.pem", "x"), ("notes.txt", "export HF_TOKEN=hf_mock_write\n")):
         fresh()
         up = folder("secret", {"a.txt": "a", name: text})
-        refused("%s is not sent" % name, reel("hub", "upload", "acme/secret", up), name.split("/")[-1], "--exclude")
-        check("%s: nothing was asked" % name, not b.hub.log)
-        check("%s: left out" % name, reel("hub", "upload", "acme/secret", up, "--exclude", name).code == 0 and name not in files("acme/secret"))
-    check("--force sends it", reel("hub", "upload", "acme/secret", up, "--force").code == 0 and "notes.txt" in files("acme/secret"))
+        refused(reel("hub", "upload", "acme/secret", up), "%s is not sent" % name, name.split("/")[-1], "--exclude")
+        check(not seen(), "%s: nothing was asked" % name)
+        check(reel("hub", "upload", "acme/secret", up, "--exclude", name).code == 0 and name not in files("acme/secret"), "%s: left out" % name)
+    check(reel("hub", "upload", "acme/secret", up, "--force").code == 0 and "notes.txt" in files("acme/secret"), "--force sends it")
     fresh()
     up = folder("links", {"a.txt": "a", "in/b.txt": "b"})
     os.symlink("../outside.txt", up + "/leads.txt")
-    with open(b.WORK + "/outside.txt", "w") as f:
+    with open(WORK + "/outside.txt", "w") as f:
         f.write("private")
-    refused("a link that leads outside", reel("hub", "upload", "acme/links", up), "leads.txt", "outside")
+    refused(reel("hub", "upload", "acme/links", up), "a link that leads outside", "leads.txt", "outside")
     os.unlink(up + "/leads.txt")
     os.symlink("in", up + "/round")
-    refused("a link to a folder", reel("hub", "upload", "acme/links", up), "round", "link to a folder")
+    refused(reel("hub", "upload", "acme/links", up), "a link to a folder", "round", "link to a folder")
     os.unlink(up + "/round")
-    check("nothing was asked for those", not b.hub.log)
+    check(not seen(), "nothing was asked for those")
     up = folder("links", {"a.txt": "a", "in/b.txt": "b", ".git/config": "url = https://me:password@host", ".cache/x": "x", ".env": "KEY=1"})
     for name, target in (("git.txt", ".git/config"), ("in/git.txt", "../.git/config"), ("round.txt", "git.txt"), ("cache.txt", ".cache/x"), ("g", ".git")):
         os.symlink(target, os.path.join(up, name))
     os.symlink(up + "/a.txt", up + "/whole.txt")
     r = reel("hub", "upload", "acme/ways", up, "--exclude", ".env")
-    check("what stays by its name is not sent through a link either", r.code == 0 and sorted(files("acme/ways")) == ["a.txt", "in/b.txt", "whole.txt"],
+    check(r.code == 0 and sorted(files("acme/ways")) == ["a.txt", "in/b.txt", "whole.txt"], "what stays by its name is not sent through a link either",
           r, sorted(files("acme/ways")))
-    check("and that is said, link by link", all("/%s is left out" % n in r.err for n in ("git.txt", "in/git.txt", "round.txt", "cache.txt", "g")) and
-          r.err.count("left out") == 5 and "password" not in r.err, r)
+    check(all("/%s is left out" % n in r.err for n in ("git.txt", "in/git.txt", "round.txt", "cache.txt", "g")) and
+          r.err.count("left out") == 5 and "password" not in r.err, "and that is said, link by link", r)
     fresh()
     os.symlink(".env", up + "/settings.txt")
-    refused("a link to a secret", reel("hub", "upload", "acme/ways2", up, "--exclude", ".env"), ".env", "looks like a secret", "--exclude settings.txt")
-    refused("a single file that is a link to one", reel("hub", "upload", "acme/ways2", up + "/settings.txt"), ".env", "looks like a secret")
-    refused("a secret under another name", reel("hub", "upload", "acme/ways2", up + "/.env", "env.txt"), ".env", "looks like a secret")
-    refused("a single file of git", reel("hub", "upload", "acme/ways2", up + "/git.txt"), ".git", "--force")
-    refused("a folder of git", reel("hub", "upload", "acme/ways2", up + "/.git"), ".git", "--force")
-    check("nothing was asked for those either", not b.hub.log)
+    refused(reel("hub", "upload", "acme/ways2", up, "--exclude", ".env"), "a link to a secret", ".env", "looks like a secret", "--exclude settings.txt")
+    refused(reel("hub", "upload", "acme/ways2", up + "/settings.txt"), "a single file that is a link to one", ".env", "looks like a secret")
+    refused(reel("hub", "upload", "acme/ways2", up + "/.env", "env.txt"), "a secret under another name", ".env", "looks like a secret")
+    refused(reel("hub", "upload", "acme/ways2", up + "/git.txt"), "a single file of git", ".git", "--force")
+    refused(reel("hub", "upload", "acme/ways2", up + "/.git"), "a folder of git", ".git", "--force")
+    check(not seen(), "nothing was asked for those either")
     os.unlink(up + "/settings.txt")
     tokens = folder("tokens", {"a.txt": "a", "hf/token": "hf_another", "hf/stored_tokens": "[x]\nhf_token = hf_another\n"})
     os.symlink("hf/token", tokens + "/t.txt")
     for exclude, name in (("hf/*", "t.txt"), ("hf/token,t.txt", "hf/stored_tokens")):
-        refused("a file of tokens: " + name, reel("hub", "upload", "acme/ways2", tokens, "--exclude", exclude, HF_HOME=tokens + "/hf"), "tokens",
+        refused(reel("hub", "upload", "acme/ways2", tokens, "--exclude", exclude, HF_HOME=tokens + "/hf"), "a file of tokens: " + name, "tokens",
                 "--exclude " + name)
     up = folder("links", {"a.txt": "a", "in/b.txt": "b"})
     os.mkfifo(up + "/pipe")
-    refused("a pipe", reel("hub", "upload", "acme/links", up), "pipe", "no regular file")
-    check("nothing was asked", not b.hub.log)
-    check("left out", reel("hub", "upload", "acme/links", up, "--exclude", "pipe").code == 0 and sorted(files("acme/links")) == ["a.txt", "in/b.txt"])
-    refused("a name that the Hub cannot have", reel("hub", "upload", "acme/links", folder("names", {"a\\b": "x"})), "cannot be a file's name")
+    refused(reel("hub", "upload", "acme/links", up), "a pipe", "pipe", "no regular file")
+    check(not seen(), "nothing was asked")
+    check(reel("hub", "upload", "acme/links", up, "--exclude", "pipe").code == 0 and sorted(files("acme/links")) == ["a.txt", "in/b.txt"], "left out")
+    refused(reel("hub", "upload", "acme/links", folder("names", {"a\\b": "x"})), "a name that the Hub cannot have", "cannot be a file's name")
 
 
 def faults():
@@ -183,30 +191,30 @@ def faults():
             rid, c = "acme/f%d" % n, contents(100 + n)
             fault(path, method, server, **action)
             r = reel("hub", "upload", rid, folder("up", c))
-            hit = b.hub.faults[0].get("hits", 0) == 1
-            check("%s at %s %s" % (name, method, path), r.code == 0 and hit and files(rid) == as_bytes(c) and commits(rid) == 2, hit, r)
+            hit = near.hub.faults[0].get("hits", 0) == 1
+            check(r.code == 0 and hit and files(rid) == as_bytes(c) and commits(rid) == 2, "%s at %s %s" % (name, method, path), hit, r)
     fresh(**PARTS)
     c = contents(200)
     fault("/put/", "PUT", "cdn", drop_request_at=1000)
     r = reel("hub", "upload", "acme/g1", folder("up", c))
-    check("a connection that breaks while a file is sent", r.code == 0 and files("acme/g1") == as_bytes(c), r)
+    check(r.code == 0 and files("acme/g1") == as_bytes(c), "a connection that breaks while a file is sent", r)
     fresh(**PARTS)
     fault("/part/.*/2\\?", "PUT", "cdn", status=500)
     c = contents(201)
     r = reel("hub", "upload", "acme/g2", folder("up", c))
-    check("a part that fails is sent again, alone", r.code == 0 and len(seen("PUT", "/part/")) == 5 and files("acme/g2") == as_bytes(c), r)
+    check(r.code == 0 and len(seen("PUT", "/part/")) == 5 and files("acme/g2") == as_bytes(c), "a part that fails is sent again, alone", r)
     for what, path in (("in one piece", "/put/"), ("in parts", "/part/.*/3\\?")):
         fresh(**PARTS)
         fault(path, "PUT", "cdn", status=403, body="<Error><Code>AccessDenied</Code></Error>")
         c = contents(202 + len(path))
         r = reel("hub", "upload", "acme/g3", folder("up", c))
-        check("an address that has expired, " + what, r.code == 0 and len(seen("POST", "/batch")) == 2 and files("acme/g3") == as_bytes(c), r)
+        check(r.code == 0 and len(seen("POST", "/batch")) == 2 and files("acme/g3") == as_bytes(c), "an address that has expired, " + what, r)
     before = head("acme/g3")
     fresh(cdn_url_ttl=0)
-    last = refused("addresses that always have expired", reel("hub", "upload", "acme/g3", folder("up", contents(205))), "could not be stored", "answers 403")
-    check("whose secret part is not shown", "signature" not in last.err)
-    check("are asked for three times in all", len(seen("POST", "/batch")) == 3)
-    check("and change nothing", head("acme/g3") == before)
+    last = refused(reel("hub", "upload", "acme/g3", folder("up", contents(205))), "addresses that always have expired", "could not be stored", "answers 403")
+    check("signature" not in last.err, "whose secret part is not shown")
+    check(len(seen("POST", "/batch")) == 3, "are asked for three times in all")
+    check(head("acme/g3") == before, "and change nothing")
 
 
 def lost_and_moved():
@@ -215,51 +223,38 @@ def lost_and_moved():
     fault("/commit/", "POST", after="close")
     c = contents(301)
     r = reel("hub", "upload", "acme/lost", folder("up", c), "--json")
-    check("a commit whose answer is lost was made once", r.code == 0 and commits("acme/lost") == 3 and files("acme/lost") == as_bytes(c) and
-          r.json[0]["commit"] == head("acme/lost"), r)
+    check(r.code == 0 and commits("acme/lost") == 3 and files("acme/lost") == as_bytes(c) and
+          r.json[0]["commit"] == head("acme/lost"), "a commit whose answer is lost was made once", r)
     fresh(**PARTS)
     before = head("acme/lost")
     fault("/commit/", "POST", times=-1, status=500)
     c = contents(302)
-    refused("a server that takes no commit", reel("hub", "upload", "acme/lost", folder("up", c)), "the server fails")
-    check("the repository is as it was", head("acme/lost") == before)
+    refused(reel("hub", "upload", "acme/lost", folder("up", c)), "a server that takes no commit", "the server fails")
+    check(head("acme/lost") == before, "the repository is as it was")
     hub_log = len(seen("PUT"))
     fresh(**PARTS)
-    r = reel("hub", "upload", "acme/lost", b.WORK + "/up")
-    check("the next try sends no file again", hub_log > 0 and r.code == 0 and not seen("PUT") and files("acme/lost") == as_bytes(c), r)
+    r = reel("hub", "upload", "acme/lost", WORK + "/up")
+    check(hub_log > 0 and r.code == 0 and not seen("PUT") and files("acme/lost") == as_bytes(c), "the next try sends no file again", r)
     fresh(**PARTS)
     fault("objects/batch", "POST", call=lambda: put("acme/lost", "other.txt", "from others"))  # behind preupload, before the commit
     c = contents(303)
     folder("up", c)
     seen_before = commits("acme/lost")
-    r = reel("hub", "upload", "acme/lost", b.WORK + "/up")
-    check("others commit meanwhile: both are kept", r.code == 0 and files("acme/lost") == dict(as_bytes(c), **{"other.txt": b"from others"}) and
-          commits("acme/lost") == seen_before + 2 and len(seen("POST", "/commit/")) == 2, r, len(seen("POST", "/commit/")))
+    r = reel("hub", "upload", "acme/lost", WORK + "/up")
+    check(r.code == 0 and files("acme/lost") == dict(as_bytes(c), **{"other.txt": b"from others"}) and
+          commits("acme/lost") == seen_before + 2 and len(seen("POST", "/commit/")) == 2, "others commit meanwhile: both are kept", r, len(seen("POST", "/commit/")))
     fresh(**PARTS)
     fault("/commit/", "POST", times=-1, status=412, body={"error": "A commit has happened since."})
-    refused("others commit all the time", reel("hub", "upload", "acme/lost", folder("up", contents(304))), "others commit")
+    refused(reel("hub", "upload", "acme/lost", folder("up", contents(304))), "others commit all the time", "others commit")
     fresh(**PARTS)
     fault("/commit/", "POST", after="close")
-    refused("a pull request whose answer is lost is not made twice", reel("hub", "upload", "acme/lost", b.WORK + "/up", "--create_pr"), "pull request was lost")
-    check("once, that is", b.hub.load("model", "acme/lost")["prs"] == 1)
-
-
-def put(rid, path, text):
-    with b.hub.lock:
-        repo = b.hub.load("model", rid)
-        oid, old = b.hub.resolve(repo, "main")
-        b.hub.add_commit(repo, "main", dict(old, **{path: b.hub.store_small(text.encode())}), "put", oid)
+    refused(reel("hub", "upload", "acme/lost", WORK + "/up", "--create_pr"), "a pull request whose answer is lost is not made twice", "pull request was lost")
+    check(near.hub.load("model", "acme/lost")["prs"] == 1, "once, that is")
 
 
 def grow(path):
     with open(path, "ab") as f:
         f.write(b"x")
-
-
-def wait_for(condition, seconds=10):
-    end = time.time() + seconds
-    while not condition() and time.time() < end:
-        time.sleep(0.01)
 
 
 def damage():
@@ -268,36 +263,36 @@ def damage():
     before = head("acme/dam")
     fault("/put/", "PUT", "cdn", status=200, body="")  # says yes, keeps nothing
     c = contents(401)
-    refused("a store that keeps nothing", reel("hub", "upload", "acme/dam", folder("up", c)), "did not arrive")
-    check("nothing has changed", head("acme/dam") == before)
+    refused(reel("hub", "upload", "acme/dam", folder("up", c)), "a store that keeps nothing", "did not arrive")
+    check(head("acme/dam") == before, "nothing has changed")
     fresh(verify_action=False, **PARTS)
     fault("/put/", "PUT", "cdn", status=200, body="")
-    refused("the same where nobody verifies: the commit finds it", reel("hub", "upload", "acme/dam", b.WORK + "/up"), "was not uploaded")
-    check("nothing has changed then either", head("acme/dam") == before)
+    refused(reel("hub", "upload", "acme/dam", WORK + "/up"), "the same where nobody verifies: the commit finds it", "was not uploaded")
+    check(head("acme/dam") == before, "nothing has changed then either")
     fresh(**PARTS)
-    r = reel("hub", "upload", "acme/dam", b.WORK + "/up")
-    check("the next try mends it", r.code == 0 and files("acme/dam") == as_bytes(c), r)
+    r = reel("hub", "upload", "acme/dam", WORK + "/up")
+    check(r.code == 0 and files("acme/dam") == as_bytes(c), "the next try mends it", r)
     before = head("acme/dam")
     fresh(**PARTS)
     up = folder("up", contents(402))
     fault("objects/batch", "POST", call=lambda: grow(up + "/small.safetensors"))
-    refused("a file that changes while it is sent", reel("hub", "upload", "acme/dam", up), "small.safetensors", "was changed")
-    check("is not committed", head("acme/dam") == before)
+    refused(reel("hub", "upload", "acme/dam", up), "a file that changes while it is sent", "small.safetensors", "was changed")
+    check(head("acme/dam") == before, "is not committed")
     for what, body in (("no JSON", "not json"), ("nothing said", {"files": []}), ("a way that is none", {"files": [{"path": "a.txt", "uploadMode": "pigeon"}]})):
         fresh()
         fault("/preupload/", "POST", status=200, body=body)
-        refused("an answer of preupload with " + what, reel("hub", "upload", "acme/dam", folder("a", {"a.txt": "a" + what})), "")
+        refused(reel("hub", "upload", "acme/dam", folder("a", {"a.txt": "a" + what})), "an answer of preupload with " + what, "")
     for what, body in (("an error", {"objects": [{"oid": "OID", "error": {"code": 413, "message": "too large\x1b[31m"}}]}), ("no address", {"objects": [
             {"oid": "OID", "actions": {"upload": {}}}]}), ("an address of a file", {"objects": [{"oid": "OID", "actions": {"upload": {"href": "file:///etc/passwd"}}}]}),
             ("nothing", {"objects": []})):
         fresh()
         data = rnd.randbytes(100)
-        oid = b.mock.hashlib.sha256(data).hexdigest()
-        fault("objects/batch", "POST", status=200, body=b.json.loads(b.json.dumps(body).replace("OID", oid)))
+        oid = sha256(data)
+        fault("objects/batch", "POST", status=200, body=json.loads(json.dumps(body).replace("OID", oid)))
         r = reel("hub", "upload", "acme/dam", folder("a", {"a.bin": data}))
-        refused("an answer of the batch with " + what, r, "")
-        check("%s: no control character is shown" % what, "\x1b" not in r.err)
-    check("still nothing has changed", head("acme/dam") == before)
+        refused(r, "an answer of the batch with " + what, "")
+        check("\x1b" not in r.err, "%s: no control character is shown" % what)
+    check(head("acme/dam") == before, "still nothing has changed")
 
 
 def killed():
@@ -313,31 +308,26 @@ def killed():
         fault("", None, "cdn", -1, hang=0.03)
         c = as_bytes(contents(501 + i))
         up = folder("up", c)
-        p = subprocess.Popen([b.REEL, "hub", "upload", "acme/kill", up], env=b.ENV, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        p = subprocess.Popen([REEL, "hub", "upload", "acme/kill", up], env=environment(near, near.home, HF_TOKEN=WRITE), stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
         try:
             p.wait(pick.uniform(0, 0.7))
         except subprocess.TimeoutExpired:
             p.send_signal(signal.SIGKILL)
             p.wait()
         time.sleep(0.1)  # what is on its way arrives
-        wait_for(lambda: b.hub.busy == 0)
+        near.rest()
         now = files("acme/kill")
         if now not in (old, c):
-            check("killed: neither the old state nor the new (round %d)" % i, False, sorted(now))
+            check(False, "killed: neither the old state nor the new (round %d)" % i, sorted(now))
         left += now == old
         done += now == c
         fresh(**PARTS)
         r = reel("hub", "upload", "acme/kill", up)
         if r.code != 0 or files("acme/kill") != c:
-            check("the next try after a kill (round %d)" % i, False, r)
+            check(False, "the next try after a kill (round %d)" % i, r)
         old = c
-    check("%d times killed: the old state or the new, and the next try succeeds" % rounds, left + done == rounds and left > 3, left, done)
+    check(left + done == rounds and left > 3, "%d times killed: the old state or the new, and the next try succeeds" % rounds, left, done)
 
 
-for part in (new_changed_again, places, refusals, secrets_and_links, faults, lost_and_moved, damage, killed):
-    try:
-        part()
-    except Exception as e:  # one broken part must not hide the others
-        import traceback
-        check(part.__name__, False, traceback.format_exc())
-b.finish()
+main([new_changed_again, places, refusals, secrets_and_links, faults, lost_and_moved, damage, killed])
