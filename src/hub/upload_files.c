@@ -68,8 +68,8 @@ static reel_status secret_check(const collecting *c, const reel_up_file *f, reel
     if (c->u->push->force)
         return REEL_OK;
     if (token_file(c, f->path))
-        return reel_fail(err, REEL_ERR_ARG, "%s is a file of tokens for the Hub. Leave it out (--exclude %s); --force sends it all the same",
-                         f->path, f->name);
+        return reel_fail(err, REEL_ERR_ARG, "%s is a file of tokens for the Hub. Leave it out (--exclude %s); --force sends it all "
+                         "the same", f->path, f->name);
     if (secret_name(f->name) || secret_name(f->path))
         return reel_fail(err, REEL_ERR_ARG, "%s looks like a secret by its name, and all can read what is on the Hub. Leave it out "
                          "(--exclude %s), or send it all the same with --force", f->path, f->name);
@@ -88,8 +88,8 @@ static reel_status git_check(const collecting *c, const char *path, reel_error *
 {
     if (c->u->push->force || !reel_pattern_match("*/.git,*/.git/*", c->root))
         return REEL_OK;
-    return reel_fail(err, REEL_ERR_ARG, "%s is in a folder .git, whose files may hold passwords, and all can read what is on the Hub; --force "
-                     "sends it all the same", path);
+    return reel_fail(err, REEL_ERR_ARG, "%s is in a folder .git, whose files may hold passwords, and all can read what is on the Hub; "
+                     "--force sends it all the same", path);
 }
 
 /* ---- the folder ---- */

@@ -73,7 +73,8 @@ void reel_checkpoints_free(reel_checkpoints *c)
 }
 
 const char *const reel_result_file[REEL_RESULT_FILES] = {
-    "config.json", "model.safetensors", REEL_PROCESSOR_NAMES, "train_results.json", "eval_results.json", "all_results.json", "skipped.csv", REEL_TRAINER_STATE_NAME,  /* last: it marks a run */
+    "config.json", "model.safetensors", REEL_PROCESSOR_NAMES, "train_results.json", "eval_results.json", "all_results.json",
+    "skipped.csv", REEL_TRAINER_STATE_NAME,  /* last: it marks a run */
 };
 
 bool reel_result_is(const char *name)

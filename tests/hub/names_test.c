@@ -49,11 +49,11 @@ static void names_or_paths(void **state)
 {
     (void)state;
     static const struct { const char *text; bool with_file; const char *id, *revision, *file; } rows[] = {
-        {"org/name", false, "org/name", "main", ""}, {"org/name@v1", false, "org/name", "v1", ""}, {"org/name:a/b.zip", true, "org/name", "main",
-            "a/b.zip"}, {"org/name@exp/one:b:c", true, "org/name", "exp/one", "b:c"}};
+        {"org/name", false, "org/name", "main", ""}, {"org/name@v1", false, "org/name", "v1", ""},
+        {"org/name:a/b.zip", true, "org/name", "main", "a/b.zip"}, {"org/name@exp/one:b:c", true, "org/name", "exp/one", "b:c"}};
     static const struct { const char *text; bool with_file; } paths[] = {
-        {"org/name", true}, {"org/name:f", false}, {"org/name:", true}, {"name", false}, {"name:f", true}, {"a/b/c", false}, {"org/name@", false},
-        {"org/name@../x", false}, {"/dev/null", false}, {"../name", false}, {"", false}};
+        {"org/name", true}, {"org/name:f", false}, {"org/name:", true}, {"name", false}, {"name:f", true}, {"a/b/c", false},
+        {"org/name@", false}, {"org/name@../x", false}, {"/dev/null", false}, {"../name", false}, {"", false}};
     reel_hub_name name;
     bool nomem;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
