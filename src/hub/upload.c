@@ -22,7 +22,8 @@ reel_status reel_upload_post(reel_upload *u, const char *url, const char *type, 
 
 reel_status reel_upload_answer(const reel_upload *u, const reel_http_answer *a, const char *url, reel_json **out, reel_error *err)
 {
-    const reel_asked asked = {.repo = &u->repo, .url = url, .token_from = u->s.token_from, .writing = true};
+    reel_asked asked = reel_session_asked(&u->s, &u->repo, NULL, url);
+    asked.writing = true;
     if (out != NULL)
         *out = NULL;
     if (a->status / 100 != 2)

@@ -278,19 +278,23 @@ def damage():
     fault("objects/batch", "POST", call=lambda: grow(up + "/small.safetensors"))
     refused(reel("hub", "upload", "acme/dam", up), "a file that changes while it is sent", "small.safetensors", "was changed")
     check(head("acme/dam") == before, "is not committed")
-    for what, body in (("no JSON", "not json"), ("nothing said", {"files": []}), ("a way that is none", {"files": [{"path": "a.txt", "uploadMode": "pigeon"}]})):
+    for what, body, words in (("no JSON", "not json", "not valid JSON"), ("nothing said", {"files": []}, "which way a.txt goes"),
+                              ("a way that is none", {"files": [{"path": "a.txt", "uploadMode": "pigeon"}]}, "which way a.txt goes")):
         fresh()
         fault("/preupload/", "POST", status=200, body=body)
-        refused(reel("hub", "upload", "acme/dam", folder("a", {"a.txt": "a" + what})), "an answer of preupload with " + what, "")
-    for what, body in (("an error", {"objects": [{"oid": "OID", "error": {"code": 413, "message": "too large\x1b[31m"}}]}), ("no address", {"objects": [
-            {"oid": "OID", "actions": {"upload": {}}}]}), ("an address of a file", {"objects": [{"oid": "OID", "actions": {"upload": {"href": "file:///etc/passwd"}}}]}),
-            ("nothing", {"objects": []})):
+        refused(reel("hub", "upload", "acme/dam", folder("a", {"a.txt": "a" + what})), "an answer of preupload with " + what, words)
+    def upload(actions):
+        return {"objects": [{"oid": "OID", "actions": {"upload": actions}}]}
+    for what, body, words in (("an error", {"objects": [{"oid": "OID", "error": {"code": 413, "message": "too large\x1b[31m"}}]}, "refuses a.bin"),
+                              ("no address", upload({}), "where a.bin is to be put"),
+                              ("an address of a file", upload({"href": "file:///etc/passwd"}), "not an http or https address"),
+                              ("nothing", {"objects": []}, "says nothing about a.bin")):
         fresh()
         data = rnd.randbytes(100)
         oid = sha256(data)
         fault("objects/batch", "POST", status=200, body=json.loads(json.dumps(body).replace("OID", oid)))
         r = reel("hub", "upload", "acme/dam", folder("a", {"a.bin": data}))
-        refused(r, "an answer of the batch with " + what, "")
+        refused(r, "an answer of the batch with " + what, words)
         check("\x1b" not in r.err, "%s: no control character is shown" % what)
     check(head("acme/dam") == before, "still nothing has changed")
 
