@@ -10,14 +10,14 @@ import stat
 import subprocess
 import sys
 
-APPLETS = ("sh", "mount", "grep", "tr", "cut")
+APPLETS = ("sh", "mount", "grep", "tr", "cut", "sleep")
 BEGIN = """#!/bin/sh
 mount -t proc none /proc
 mount -t devtmpfs none /dev
 mount -t tmpfs none /tmp
 echo "processor: $(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2), $(grep -m1 ^flags /proc/cpuinfo | tr ' ' '\\n' | grep -E 'avx|amx' | tr '\\n' ' ')"
 """
-END = "echo '# end of all'\n"
+END = "echo '# end of all'\nsleep 1\n"  # the serial line is slower than the kernel's own words that follow
 
 
 def put(root, path, program=None):
