@@ -77,7 +77,7 @@ static void add_results(reel_text *out, const reel_card *c)
     }
     reel_text_puts(out, ":\n\n");
     add_figure(out, "Loss", c->loss);
-    add_figure(out, "Accuracy", c->accuracy);
+    add_figure(out, isfinite(c->video_accuracy) ? "Accuracy of clips" : "Accuracy", c->accuracy);
     add_figure(out, "Accuracy of videos (mean over their clips)", c->video_accuracy);
     if (reel_card_averages(c, &precision, &recall, &f1)) {
         add_figure(out, "F1 of videos (macro)", f1);
@@ -90,7 +90,7 @@ static void add_classes(reel_text *out, const reel_card *c)
 {
     if (c->classes == 0)
         return;
-    reel_text_puts(out, "\n## Accuracy of each class\n\n| Class | Videos | Accuracy | Precision "
+    reel_text_puts(out, "\n## Accuracy of each class, by video\n\n| Class | Videos | Accuracy | Precision "
                    "|\n|:------|-------:|---------:|----------:|\n");
     for (size_t i = 0; i < c->classes; i++) {
         const reel_card_class *k = &c->cls[i];

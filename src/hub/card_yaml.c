@@ -120,9 +120,9 @@ static void add_number(reel_text *out, double x)
     reel_text_puts(out, strchr(text, 'e') != NULL ? "0.0" : text);
 }
 
-static void add_metric(reel_text *out, const char *type, const char *name, double value)
+static void add_metric(reel_text *out, const char *type, const char *name, const char *of, double value)
 {
-    reel_text_printf(out, "    - type: %s\n      name: %s\n      value: ", type, name);
+    reel_text_printf(out, "    - type: %s\n      name: %s%s\n      value: ", type, name, of);
     add_number(out, value);
     reel_text_puts(out, "\n");
 }
@@ -142,11 +142,15 @@ static void add_index(reel_text *out, const reel_card *c)
         reel_yaml_add(out, c->split);
     }
     reel_text_puts(out, "\n    metrics:\n");
-    add_metric(out, "accuracy", "Accuracy", c->accuracy);
+    const bool both = isfinite(c->video_accuracy);  /* then a name says of what it is */
+    const char *of_videos = both ? " of videos" : "";
+    add_metric(out, "accuracy", "Accuracy", both ? " of clips" : "", c->accuracy);
+    if (both)
+        add_metric(out, "accuracy", "Accuracy", of_videos, c->video_accuracy);
     if (reel_card_averages(c, &precision, &recall, &f1)) {
-        add_metric(out, "f1", "F1 (macro)", f1);
-        add_metric(out, "precision", "Precision (macro)", precision);
-        add_metric(out, "recall", "Recall (macro)", recall);
+        add_metric(out, "f1", "F1 (macro)", of_videos, f1);
+        add_metric(out, "precision", "Precision (macro)", of_videos, precision);
+        add_metric(out, "recall", "Recall (macro)", of_videos, recall);
     }
 }
 

@@ -8,7 +8,7 @@
 #include "hub/url.h"
 
 #define PATIENCE 120.0 /* seconds until a commit of many files is answered */
-enum { CONTENTS_LIMIT = 100 << 20, MOVES = 2 };
+enum { CONTENTS_LIMIT = 100 << 20, UNKNOWNS = 2, MOVES = 8 };  /* how often it is tried again */
 
 /* ---- its text ---- */
 
@@ -131,6 +131,13 @@ static reel_status take_answer(const reel_upload *u, const reel_http_answer *a, 
     return status;
 }
 
+/* Where many commit at once, one gets through at a time: the others come back apart from one another, ever later. */
+static double pause_after(int moves)
+{
+    const double longest = 0.1 * (double)(1 << (moves < 6 ? moves : 6));
+    return longest * reel_http_chance();
+}
+
 /* After a lost answer, or where others have committed: is all there as wanted? What is new in the branch decides what is left. */
 static reel_status look_again(reel_upload *u, bool *there, char commit[41], reel_error *err)
 {
@@ -176,7 +183,7 @@ reel_status reel_upload_commit(reel_upload *u, char commit[41], char **commit_ur
     reel_status status = url == NULL ? reel_fail_nomem(err, u->id) : REEL_OK;
     bool over = false;
     *commit_url = NULL;
-    for (int try = 1, moves = 0; status == REEL_OK && !over; try++) {
+    for (int try = 1, moves = 0, unknowns = 0; status == REEL_OK && !over; try++) {
         reel_http_answer a = {0};
         double seconds = 0;
         if ((status = send_text(u, url, &a, err)) != REEL_OK)
@@ -189,12 +196,12 @@ reel_status reel_upload_commit(reel_upload *u, char commit[41], char **commit_ur
         } else if (o == UNKNOWN && u->push->create_pr) {
             status = reel_fail(err, REEL_ERR_NETWORK, "%s: the answer to the pull request was lost. Look whether it is there before "
                                "another try", u->id);
-        } else if (o == FAILED || (o == BUSY && !again) || (o != BUSY && ++moves > MOVES)) {
+        } else if (o == FAILED || (o == BUSY && !again) || (o == UNKNOWN && ++unknowns > UNKNOWNS) || (o == MOVED && ++moves > MOVES)) {
             status = fail_last(u, &a, url, try, err);
         } else {
             reel_log(u->s.ctx, REEL_LOG_DETAIL, "hub", "%s: the commit %s; looking again", u->id,
                      o == MOVED ? "came too late, the branch has moved" : o == BUSY ? "has to wait" : "was not answered");
-            if (!reel_http_wait(u->s.ctx, again ? seconds : 0))
+            if (!reel_http_wait(u->s.ctx, o == MOVED ? pause_after(moves) : again ? seconds : 0))
                 status = reel_fail_cancelled(err);
             if (status == REEL_OK && o != BUSY)
                 status = look_again(u, &over, commit, err);

@@ -358,13 +358,14 @@ static double retry_after_seconds(const reel_http_answer *a)
     return then == (time_t)-1 ? -1 : then > time(NULL) ? difftime(then, time(NULL)) : 0;
 }
 
-/* A share of a fifth, of whatever the clock's last digits are: only to keep many clients apart. */
-static double jitter(double seconds)
+double reel_http_chance(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return seconds * (0.8 + 0.4 * (double)(t.tv_nsec / 1000 % 1000) / 1000);
+    return (double)(t.tv_nsec / 1000 % 1000) / 1000;
 }
+
+static double jitter(double seconds) { return seconds * (0.8 + 0.4 * reel_http_chance()); }
 
 double reel_http_asked_wait(const reel_http_answer *a)
 {

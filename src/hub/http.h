@@ -68,6 +68,8 @@ bool reel_http_expired(long status);
  * 1, 2, 4, 8, 8 s; all with up to a fifth more or less. */
 bool reel_http_again(const reel_http_answer *a, int attempt, double *seconds);
 enum { REEL_HTTP_TRIES = 6, REEL_HTTP_LONGEST_WAIT = 300 };
+/* 0 to 1, of whatever the clock's last digits are: only to keep many clients apart. */
+double reel_http_chance(void);
 /* How many seconds the server asks to wait (RateLimit, Retry-After); -1: it does not say. */
 double reel_http_asked_wait(const reel_http_answer *a);
 /* Sleeps; false: cancelled. */

@@ -29,4 +29,7 @@ reel_status reel_push_prepare(reel_context *ctx, const reel_push *push, char **i
 /* The license of a repository, as its tag says; *license NULL where it says nothing, or cannot be asked. */
 void reel_hub_license(reel_context *ctx, const char *id, char **license);
 
+/* README.md of a model's branch as it is on the Hub now; *text NULL: there is none. Free it. */
+reel_status reel_hub_readme(reel_context *ctx, const char *id, const char *revision, char **text, reel_error *err);
+
 #endif

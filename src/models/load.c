@@ -98,9 +98,12 @@ static reel_status fill_report(const reel_tensors *st, const reel_matching *matc
     for (size_t t = 0; t < st->n && good; t++)
         if (!match->used[t])
             good = reel_report_add(&report->unused, &report->n_unused, st->tensor[t].name);
-    for (size_t i = 0; i < params->n && good; i++)
+    for (size_t i = 0; i < params->n && good; i++) {
         if (fresh[i])
             good = reel_report_add(&report->fresh, &report->n_fresh, params->param[i].name);
+        if (fresh[i] && params->param[i].head && match->source[i] == NULL)  /* no labels were learnt that could be others */
+            report->labels_replaced = report->names_differ = false;
+    }
     return good ? REEL_OK : reel_fail_nomem(err, "report of loading");
 }
 

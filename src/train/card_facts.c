@@ -247,19 +247,39 @@ static void facts_make(facts *f, const reel_trainer *t)
     f->card.versions = 1;
 }
 
+/* The words that a person wrote, here or else on the Hub, where another folder's run may have been pushed from; NULL: none did. */
+static reel_status read_words(const reel_trainer *t, const char *path, char **words, reel_error *err)
+{
+    size_t n;
+    reel_status status = REEL_OK;
+    *words = NULL;
+    if (reel_exists(path))
+        status = reel_file_read(path, CARD_LIMIT, words, &n, err);
+    if (status != REEL_OK || (*words != NULL && !reel_card_is_ours(*words)))
+        return status;
+    reel_free(*words);
+    status = reel_hub_readme(t->ctx, t->hub_id, t->o->hub_revision, words, err);
+    if (*words != NULL && reel_card_is_ours(*words)) {
+        reel_free(*words);
+        *words = NULL;
+    }
+    if (*words != NULL)
+        reel_log(t->ctx, REEL_LOG_NOTE, "hub", "README.md of %s is not reel's: its words stay, and only what its first block lacks is added",
+                 t->hub_id);
+    return status;
+}
+
 reel_status reel_trainer_card_write(const reel_trainer *t, reel_error *err)
 {
     facts f;
     char *path = reel_path_join(t->dir, "README.md"), *old = NULL, *text = NULL;
-    size_t n;
     reel_status status = REEL_OK;
     facts_make(&f, t);
     if (path == NULL || f.failed) {
         status = reel_fail_nomem(err, t->dir);
         goto done;
     }
-    if (reel_exists(path))
-        REEL_TRY(reel_file_read(path, CARD_LIMIT, &old, &n, err));
+    REEL_TRY(read_words(t, path, &old, err));
     text = old != NULL ? reel_card_merge(&f.card, old) : reel_card_text(&f.card);
     status = text != NULL ? reel_file_write(path, text, strlen(text), err) : reel_fail_nomem(err, path);
 done:

@@ -120,6 +120,24 @@ check(r.code == 0 and card.startswith("---\nlicense: apache-2.0\n") and card.end
 check("\nmodel-index:\n" in card and "\npipeline_tag: video-classification\n" in card and card.count("license:") == 1, "and gets what it lacks", card)
 check("_notes.txt" not in files("acme/failing") and files("acme/failing").get("mine.txt") == b"mine", "what begins with _ stays, other files go")
 
+# One that stands on the Hub alone, from elsewhere.
+fresh()
+near.put("acme/failing", "README.md", "---\nlicense: mit\n---\n# Words from the page\n")
+r = train(WORK + "/elsewhere", "--push_to_hub", "--hub_model_id", "acme/failing")
+card = files("acme/failing")["README.md"].decode()
+check(r.code == 0 and card.startswith("---\nlicense: mit\n") and card.endswith("---\n# Words from the page\n") and "\nmodel-index:\n" in card,
+      "so does one that is on the Hub alone", r, card)
+check("its words stay" in r.err + r.out and text(WORK + "/elsewhere/README.md") == card, "which is said, and is in the folder as well", r)
+fresh()
+put_back = card.replace("# Words", "<!-- Written by reel -->\n# Words")
+near.put("acme/failing", "README.md", put_back)
+r = train(WORK + "/elsewhere2", "--push_to_hub", "--hub_model_id", "acme/failing")
+check(r.code == 0 and "Words from the page" not in files("acme/failing")["README.md"].decode(), "one of reel is written anew", r)
+fresh()
+fault("/resolve/", times=-1, status=403, body={"error": "not today"})
+r = train(WORK + "/elsewhere3", "--push_to_hub", "--hub_model_id", "acme/failing")
+check(r.code == 1 and "not pushed" in r.err and "reel hub upload" in r.err and not seen("POST", "/commit/"), "one that cannot be read is not written over", r)
+
 # A new run over an old one.
 fresh()
 r = train(run, "--overwrite_output_dir")

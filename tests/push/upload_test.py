@@ -8,7 +8,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "hub"))
-from common import REEL, WORK, WRITE, Near, check, environment, folder, main, refused, sha256
+from common import REEL, WORK, WRITE, Near, check, environment, folder, main, refused, sha256, start
 
 near = Near()
 reel, fresh, fault, seen, head, files, commits, put = (near.reel, near.fresh, near.fault, near.seen, near.head, near.files, near.commits, near.put)
@@ -246,6 +246,12 @@ def lost_and_moved():
     fresh(**PARTS)
     fault("/commit/", "POST", times=-1, status=412, body={"error": "A commit has happened since."})
     refused(reel("hub", "upload", "acme/lost", folder("up", contents(304))), "others commit all the time", "others commit")
+    check(len(seen("POST", "/commit/")) == 9, "it is tried nine times", len(seen("POST", "/commit/")))
+    fresh(**PARTS)
+    many = [start(near, near.home, "hub", "upload", "acme/lost", folder("many%d" % i, {"m%d.txt" % i: str(i)}), HF_TOKEN=WRITE) for i in range(8)]
+    ends = [(p.communicate()[1], p.returncode) for p in many]
+    check(all(code == 0 for _, code in ends) and all(files("acme/lost").get("m%d.txt" % i) == str(i).encode() for i in range(8)),
+          "eight that commit at once all come through", ends)
     fresh(**PARTS)
     fault("/commit/", "POST", after="close")
     refused(reel("hub", "upload", "acme/lost", WORK + "/up", "--create_pr"), "a pull request whose answer is lost is not made twice", "pull request was lost")
