@@ -12,6 +12,7 @@
 #include "models/wanted.h"
 #include "train/report.h"
 #include "train/score.h"
+#include "train/told.h"
 
 typedef struct evaluator {
     reel_context *ctx;
@@ -130,6 +131,7 @@ static reel_status evaluator_open(evaluator *e, reel_error *err)
     if (*e->o->output_dir != '\0')
         REEL_TRY(reel_report_dir_check(e->o->output_dir, e->o->overwrite_output_dir, err));
     REEL_TRY(reel_model_load(e->ctx, e->o->model, &options, &e->model, &report, err));
+    reel_told_no_processor(e->ctx, e->model, e->o->model);
     REEL_TRY(reel_dataset_open(e->ctx, e->o->data, &e->data, err));
     for (size_t i = 0; i < e->data->n_warnings; i++)
         reel_log(e->ctx, REEL_LOG_WARNING, "warning", "%s", e->data->warning[i]);

@@ -14,6 +14,7 @@
 #include "train/answers.h"
 #include "train/inputs.h"
 #include "train/score.h"
+#include "train/told.h"
 
 typedef struct predictor {
     reel_context *ctx;
@@ -142,6 +143,7 @@ static reel_status predictor_open(predictor *p, const char *const *input, size_t
     reel_load_report report = {0};
     REEL_TRY(reel_precision_wanted(p->ctx, p->o->dtype, &p->precision, err));
     REEL_TRY(reel_model_load(p->ctx, p->o->model, &options, &p->model, &report, err));
+    reel_told_no_processor(p->ctx, p->model, p->o->model);
     const reel_config *c = &p->model->config;
     REEL_TRY(reel_squash_choose(p->o->function_to_apply, c->json, &p->squash, err));
     REEL_TRY(reel_inputs_open(input, n, &p->inputs, err));

@@ -17,10 +17,26 @@ static reel_push push_of(const reel_trainer *t, const char *id)
                        .exclude = STAYS, .visibility = t->o->hub_private_repo ? REEL_VISIBILITY_PRIVATE : REEL_VISIBILITY_DEFAULT};
 }
 
+/* Options of a push that was not asked for: somebody may expect one. */
+static void tell_unused(const reel_trainer *t)
+{
+    const reel_train_args *o = t->o;
+    const char *name = *o->hub_model_id != '\0'                ? "hub_model_id"
+                       : o->hub_private_repo                   ? "hub_private_repo"
+                       : strcmp(o->hub_revision, "main") != 0 ? "hub_revision"
+                       : *o->license != '\0'                   ? "license"
+                                                              : NULL;
+    if (name != NULL)
+        reel_log(t->ctx, REEL_LOG_WARNING, "warning", "--%s does nothing without --push_to_hub: nothing is pushed, and no card is written",
+                 name);
+}
+
 reel_status reel_trainer_push_begin(reel_trainer *t, reel_error *err)
 {
-    if (!t->o->push_to_hub)
+    if (!t->o->push_to_hub) {
+        tell_unused(t);
         return REEL_OK;
+    }
     const bool named = t->o->hub_model_id[0] != '\0';
     const char *id = named ? t->o->hub_model_id : reel_path_base(t->dir);
     if (!reel_repo_id_valid(id))

@@ -92,3 +92,11 @@ void reel_told_model(reel_context *ctx, const reel_model *model, const char *sou
         reel_log(ctx, REEL_LOG_NOTE, "model",
                  "no processor file: mean and std are those of its class, and are written beside the model");
 }
+
+void reel_told_no_processor(reel_context *ctx, const reel_model *model, const char *source)
+{
+    if (model->processor.place == REEL_PROCESSOR_NOWHERE)
+        reel_log(ctx, REEL_LOG_WARNING, "warning",
+                 "%s: no preprocessor_config.json nor another file that says how its pixels are made; mean, std and size are those of its "
+                 "class, and labels may be wrong where it was trained with others", source);
+}

@@ -7,5 +7,7 @@
 
 void reel_told_data(reel_context *ctx, const reel_dataset *ds);
 void reel_told_model(reel_context *ctx, const reel_model *model, const char *source, const reel_load_report *report);
+/* Predicting and evaluating write no file that would show it: there it is a warning. */
+void reel_told_no_processor(reel_context *ctx, const reel_model *model, const char *source);
 
 #endif

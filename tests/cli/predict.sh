@@ -109,6 +109,40 @@ json_is "forward --json" 'v["output"].endswith("logits.safetensors")'
 run evaluate --model "$T/fit" --data "$T/train.safetensors" --split train --json
 check "evaluate of a packed file" worked
 
+# What a person should know though nobody asked.
+mkdir "$T/bare" && cp "$T/fit/config.json" "$T/fit/model.safetensors" "$T/bare"
+run predict --model "$T/bare" "$clip"
+check "predict: a model without a processor's file is told of" eval 'worked && said "no preprocessor_config.json"'
+run evaluate --model "$T/bare" --data "$T/data"
+check "evaluate: so it is" eval 'worked && said "no preprocessor_config.json"'
+run evaluate --model "$T/fit" --data "$T/data"
+check "evaluate: and not where there is one" eval 'worked && ! said "processor"'
+run train $TRAIN --max_steps 1 --output_dir "$T/unpushed" --hub_model_id acme/x
+check "train: an option of a push that is none is told of" eval 'worked && said "hub_model_id does nothing without --push_to_hub"'
+run train $TRAIN --max_steps 1 --output_dir "$T/unpushed2"
+check "train: and only then" eval 'worked && ! said "push"'
+fine() { run train --model "$1" --data "$T/data" --num_frames 4 --sample_rate 2 --min_size 36 --max_size 40 --max_steps 1 --output_dir "$2"; }
+tiny_config "$T/two.json" && sed -i 's/"id2label.*/"num_labels": 2}/; /"label2id"/d' "$T/two.json"
+run model new --from_config "$T/two.json" -o "$T/two" -q
+fine "$T/two" "$T/fine1"
+check "train: a classifier of other names is told of" eval 'worked && said "labels have other names"'
+python3 - "$T/two/model.safetensors" <<'END' 2>/dev/null || cp "$T/two/model.safetensors" "$T/none"
+import json, struct, sys
+data = open(sys.argv[1], "rb").read()
+n = struct.unpack("<Q", data[:8])[0]
+head = json.loads(data[8:8 + n])
+for name in ("weight", "bias"):  # the same bytes under names that this model does not use
+    head["other." + name] = head.pop("classifier." + name)
+text = json.dumps(head).encode()
+open(sys.argv[1], "wb").write(struct.pack("<Q", len(text)) + text + data[8 + n:])
+END
+if [ -e "$T/none" ]; then
+    skip "train: one that is not there is not said to be kept" "no python3"
+else
+    fine "$T/two" "$T/fine2"
+    check "train: one that is not there is not said to be kept" eval 'worked && said "new: classifier.weight" && ! said "labels have other names"'
+fi
+
 run train $TRAIN --max_steps 2 --output_dir "$T/run"
 check "train: works" worked
 check "train: a Trainer's line a log" said "^{'loss': [0-9.]*, 'grad_norm': [0-9.e-]*, 'learning_rate': [0-9.e-]*, 'epoch': [0-9.]*}"

@@ -107,6 +107,19 @@ static void a_readme_of_the_user_keeps_its_words(void **state)
               "video-classification\n- reel\n---\n\n---\nnever closed");
 }
 
+/* Clips and videos are counted apart: then each figure says which. */
+static void figures_say_of_what_they_are(void **state)
+{
+    (void)state;
+    reel_card c = full();
+    c.video_accuracy = 0.75;
+    char *text = reel_card_text(&c);
+    has(text, "    - type: accuracy\n      name: Accuracy of clips\n      value: 0.9419\n    - type: accuracy\n      name: Accuracy of videos\n"
+              "      value: 0.75\n    - type: f1\n      name: F1 (macro) of videos\n");
+    has(text, "- Accuracy of clips: 0.9419\n- Accuracy of videos (mean over their clips): 0.7500\n");
+    reel_free(text);
+}
+
 static void one_of_reel_is_written_anew(void **state)
 {
     (void)state;
@@ -142,6 +155,7 @@ int main(void)
         cmocka_unit_test(text_that_yaml_would_misread_is_quoted), cmocka_unit_test(a_card_has_what_the_hub_reads),
         cmocka_unit_test(a_run_without_figures_has_no_index),     cmocka_unit_test(a_readme_of_the_user_keeps_its_words),
         cmocka_unit_test(one_of_reel_is_written_anew),            cmocka_unit_test(without_memory_there_is_no_card),
+        cmocka_unit_test(figures_say_of_what_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
