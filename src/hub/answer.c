@@ -82,12 +82,14 @@ static reel_status told(reel_status status, const reel_http_answer *a, const cha
                      has_request ? " (request " : "", has_request ? request : "", has_request ? ")" : "");
 }
 
-static void who(const reel_asked *q, char out[128])
+static void who(const reel_asked *q, char out[256])
 {
     if (q->token_from == NULL)
-        snprintf(out, 128, "no token was sent: run reel hub login");
+        snprintf(out, 256, "no token was sent: run reel hub login");
+    else if (q->token_expired)
+        snprintf(out, 256, "the token from %.150s has expired; log in again: reel hub login", q->token_from);
     else
-        snprintf(out, 128, "the token from %s has no access to it", q->token_from);
+        snprintf(out, 256, "the token from %.150s has no access to it", q->token_from);
 }
 
 /* `before` and for how long the server asks to wait; "" where it does not say. */
@@ -113,7 +115,7 @@ static void page_of(const reel_asked *q, char *out, size_t size)
 
 reel_status reel_answer_fail(const reel_http_answer *a, const reel_asked *q, reel_error *err)
 {
-    char name[300], text[900], access[128], wait[64];
+    char name[300], text[900], access[256], wait[64];
     const char *revision = q->repo != NULL ? q->repo->revision : NULL;
     if (q->repo != NULL)
         snprintf(name, sizeof name, "%s%s", reel_repo_prefix(q->repo->type), q->repo->id);
@@ -127,12 +129,15 @@ reel_status reel_answer_fail(const reel_http_answer *a, const reel_asked *q, ree
     case REEL_ANSWER_BAD_TOKEN:
         if (q->token_from == NULL)
             return reel_fail(err, REEL_ERR_DENIED, "%s: not without a token: run reel hub login", name);
+        if (q->token_expired)
+            return reel_fail(err, REEL_ERR_DENIED, "%s: %s", name, access);
         return reel_fail(err, REEL_ERR_DENIED, "%s: the Hub does not know the token from %s. Put a new one there%s", name, q->token_from,
                          strchr(q->token_from, '/') != NULL ? ": reel hub login" : ", or unset it");
     case REEL_ANSWER_GATED:
         page_of(q, text, sizeof text);
         return reel_fail(err, REEL_ERR_DENIED, "%s: its owners ask you to accept conditions first, on its page (%s)%s", name, text,
-                         q->token_from == NULL ? "; then run reel hub login" : ", as the user whose token this is");
+                         q->token_from == NULL ? "; then run reel hub login"
+                         : q->token_expired ? "; the token has expired: log in again with reel hub login" : ", as the user whose token this is");
     case REEL_ANSWER_NO_REVISION:
         return reel_fail(err, REEL_ERR_NOT_FOUND, "%s: it has no revision '%s'%s", name, revision != NULL ? revision : "",
                          revision != NULL && strcmp(revision, "main") == 0 ? " (is the repository empty?)" : "");

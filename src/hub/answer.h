@@ -9,6 +9,7 @@
 typedef struct reel_asked { const reel_repo *repo; const char *file; const char *url;
                           const char *endpoint;    /* NULL: not known here */
                           const char *token_from;  /* NULL: no token */
+                          bool token_expired;
                           bool writing; } reel_asked;
 
 typedef enum reel_answer_kind {

@@ -352,11 +352,14 @@ reel_status reel_fetch_body(reel_session *s, const reel_body *b, char hash[65], 
 {
     way w = {.s = s, .b = b};
     *bytes = 0;
+    reel_status status = reel_session_token(s, err);
+    if (status != REEL_OK)
+        return status;
     w.url = b->meta->url != NULL ? reel_strdup(b->meta->url) : reel_repo_resolve_url(s->hub, b->repo, b->file);
     if (w.url == NULL)
         return reel_fail_nomem(err, b->file);
     w.fd = openat(b->dir, b->partial, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | (b->resume ? 0 : O_EXCL), 0666);
-    reel_status status = w.fd < 0 ? reel_fail_errno(err, errno, b->file, "store") : fetch(&w, hash, err);
+    status = w.fd < 0 ? reel_fail_errno(err, errno, b->file, "store") : fetch(&w, hash, err);
     if (status == REEL_OK && fsync(w.fd) != 0)
         status = reel_fail_errno(err, errno, b->file, "store");
     if (w.fd >= 0)

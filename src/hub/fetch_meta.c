@@ -99,9 +99,14 @@ static reel_status follow(reel_session *s, const reel_http_answer *a, char **url
 
 reel_status reel_fetch_meta(reel_session *s, const reel_repo *repo, const char *file, bool patient, reel_file_meta *m, reel_error *err)
 {
-    *m = (reel_file_meta){.size = -1, .kind = REEL_ANSWER_SERVER};
+    *m = (reel_file_meta){.size = -1, .kind = REEL_ANSWER_BAD_TOKEN};
+    reel_status status = reel_session_token(s, err);
+    m->unreachable = status != REEL_OK;
+    if (status != REEL_OK)
+        return status;
+    m->kind = REEL_ANSWER_SERVER;
     char *url = reel_repo_resolve_url(s->hub, repo, file);
-    reel_status status = url == NULL ? reel_fail_nomem(err, file) : REEL_OK;
+    status = url == NULL ? reel_fail_nomem(err, file) : REEL_OK;
     for (int hop = 0; status == REEL_OK && url != NULL; hop++) {
         reel_http_answer a = {0};
         const reel_asked asked = reel_session_asked(s, repo, file, url);

@@ -51,6 +51,13 @@ reel_status reel_http_open(reel_context *ctx, const reel_hub *hub, const char *t
     return REEL_OK;
 }
 
+reel_status reel_http_set_token(reel_http *h, const char *token, reel_error *err)
+{
+    reel_hub_forget(&h->token);
+    h->token = reel_strdup(token);
+    return token == NULL || h->token != NULL ? REEL_OK : reel_fail_nomem(err, "token");
+}
+
 void reel_http_close(reel_http **http)
 {
     reel_http *h = *http;

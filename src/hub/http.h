@@ -11,6 +11,8 @@ typedef struct reel_http reel_http;  /* one thread's */
 
 /* token: NULL for none; copied. */
 reel_status reel_http_open(reel_context *ctx, const reel_hub *hub, const char *token, reel_http **out, reel_error *err);
+/* Another one from here on. */
+reel_status reel_http_set_token(reel_http *http, const char *token, reel_error *err);
 void reel_http_close(reel_http **http);
 
 typedef struct reel_http_answer {

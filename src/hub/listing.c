@@ -107,8 +107,11 @@ static reel_status next_page(const reel_session *s, const reel_http_answer *a, c
 
 reel_status reel_listing_fetch(reel_session *s, const reel_repo *repo, reel_listing *l, reel_error *err)
 {
+    reel_status status = reel_session_token(s, err);
+    if (status != REEL_OK)
+        return status;
     char *url = reel_repo_api_url(s->hub, repo, "tree", "?recursive=True&expand=False");
-    reel_status status = url == NULL ? reel_fail_nomem(err, repo->id) : REEL_OK;
+    status = url == NULL ? reel_fail_nomem(err, repo->id) : REEL_OK;
     for (int page = 0; status == REEL_OK && url != NULL; page++) {
         reel_json *j = NULL;
         reel_http_answer a;

@@ -9,33 +9,47 @@
 
 enum { HOPS = 20 };
 
-static reel_status open_with(reel_context *ctx, const reel_hub *hub, bool warn, reel_session *s, reel_error *err)
-{
-    char *token = NULL;
-    const char *from = NULL;
-    *s = (reel_session){.ctx = ctx, .hub = hub};
-    reel_status status = hub == NULL ? reel_fail_nomem(err, "settings of the Hub") : reel_hub_token(hub, &token, &from, err);
-    if (status == REEL_OK && token != NULL && from == hub->token_path)
-        status = reel_token_check_age(hub, token, err);
-    if (status == REEL_OK)
-        status = reel_http_open(ctx, hub, token, &s->http, err);
-    if (status == REEL_OK && token != NULL) {
-        s->token_from = from;
-        if (warn && !hub->offline && !reel_url_is_https(hub->endpoint) && !reel_url_is_loopback(hub->endpoint))
-            reel_log(ctx, REEL_LOG_WARNING, "hub", "the token goes to %s unencrypted: everybody on the way can read it", hub->endpoint);
-    }
-    reel_hub_forget(&token);
-    return status;
-}
-
 reel_status reel_session_open(reel_context *ctx, reel_session *s, reel_error *err)
 {
-    return open_with(ctx, reel_hub_of(ctx), true, s, err);
+    *s = (reel_session){.ctx = ctx, .hub = reel_hub_of(ctx)};
+    return s->hub == NULL ? reel_fail_nomem(err, "settings of the Hub") : reel_http_open(ctx, s->hub, NULL, &s->http, err);
 }
 
 reel_status reel_session_fork(const reel_session *from, reel_session *s, reel_error *err)
 {
-    return open_with(from->ctx, from->hub, false, s, err);
+    *s = (reel_session){.ctx = from->ctx, .hub = from->hub};
+    return reel_http_open(from->ctx, from->hub, NULL, &s->http, err);
+}
+
+/* What its user should know of a token before it is sent: once a context. */
+static void warn_of_token(const reel_session *s)
+{
+    reel_hub *hub = s->ctx->hub;
+    if (hub == NULL || atomic_exchange(&hub->token_told, true))
+        return;
+    if (s->token_expired)
+        reel_log(s->ctx, REEL_LOG_WARNING, "hub", "the token in %s has expired; log in again: reel hub login", s->token_from);
+    if (!reel_url_is_https(hub->endpoint) && !reel_url_is_loopback(hub->endpoint))
+        reel_log(s->ctx, REEL_LOG_WARNING, "hub", "the token goes to %s unencrypted: everybody on the way can read it", hub->endpoint);
+}
+
+reel_status reel_session_token(reel_session *s, reel_error *err)
+{
+    char *token = NULL;
+    const char *from = NULL;
+    if (s->token_read || s->hub->offline)
+        return REEL_OK;
+    reel_status status = reel_hub_token(s->hub, &token, &from, err);
+    if (status == REEL_OK)
+        status = reel_http_set_token(s->http, token, err);
+    s->token_read = status == REEL_OK;
+    if (status == REEL_OK && token != NULL) {
+        s->token_from = from;
+        s->token_expired = from == s->hub->token_path && reel_token_expired(s->hub, token);
+        warn_of_token(s);
+    }
+    reel_hub_forget(&token);
+    return status;
 }
 
 void reel_session_close(reel_session *s)
@@ -79,7 +93,8 @@ bool reel_session_may_follow(const char *from, const char *to)
 
 reel_asked reel_session_asked(const reel_session *s, const reel_repo *repo, const char *file, const char *url)
 {
-    return (reel_asked){.repo = repo, .file = file, .url = url, .endpoint = s->hub->endpoint, .token_from = s->token_from};
+    return (reel_asked){.repo = repo, .file = file, .url = url, .endpoint = s->hub->endpoint, .token_from = s->token_from,
+                        .token_expired = s->token_expired};
 }
 
 void reel_session_warning(reel_session *s, const reel_http_answer *a)
@@ -165,9 +180,13 @@ static reel_status ask_commit(reel_session *s, const reel_repo *repo, bool patie
 {
     reel_http_answer a = {0};
     reel_json *j = NULL;
+    *kind = REEL_ANSWER_BAD_TOKEN;
+    reel_status status = reel_session_token(s, err);
+    if (status != REEL_OK)
+        return status;
     char *url = reel_repo_api_url(s->hub, repo, "revision", "");
     const reel_asked asked = reel_session_asked(s, repo, NULL, url);
-    reel_status status = url == NULL ? reel_fail_nomem(err, repo->id) : get_json(s, url, &asked, patient, 64u << 20, &j, &a, err);
+    status = url == NULL ? reel_fail_nomem(err, repo->id) : get_json(s, url, &asked, patient, 64u << 20, &j, &a, err);
     *kind = a.end == REEL_HTTP_TLS ? REEL_ANSWER_OTHER : a.end == REEL_HTTP_DONE && a.status != 0 ? reel_answer_kind_of(&a, &asked)
                                                                                                     : REEL_ANSWER_SERVER;
     const char *sha = reel_json_string(reel_json_get(j, "sha"));

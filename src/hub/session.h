@@ -10,14 +10,19 @@ typedef struct reel_session {  /* one thread's */
     const reel_hub *hub;
     reel_http *http;
     const char *token_from;   /* NULL: none is sent */
+    bool token_read, token_expired;
     char warned[64];          /* the topic of the server's last warning */
 } reel_session;
 
-/* Opens nothing on the network yet. A token that has expired, or is no token, is an error. */
+/* Opens nothing on the network yet, and looks for no token. */
 reel_status reel_session_open(reel_context *ctx, reel_session *s, reel_error *err);
 /* For another thread. */
 reel_status reel_session_fork(const reel_session *from, reel_session *s, reel_error *err);
 void reel_session_close(reel_session *s);
+
+/* Looks for the token: before the first question, so that what needs none is not stopped by a bad one. One that has expired is warned of,
+ * and sent: the Hub decides. One that cannot be a token is an error. */
+reel_status reel_session_token(reel_session *s, reel_error *err);
 
 /* REEL_ERR_NETWORK where the hub is offline; `what` begins the sentence. */
 reel_status reel_session_online(const reel_session *s, const char *what, reel_error *err);

@@ -19,6 +19,7 @@ typedef struct reel_hub {
     char *agent;                 /* User-Agent */
     bool offline, implicit_token, symlinks;
     double etag_timeout, download_timeout;  /* seconds */
+    atomic_bool token_told;      /* what there is to say of the token was said */
     _Atomic double silent;       /* reel_now() when it last did not answer at all; 0: it did */
 } reel_hub;
 

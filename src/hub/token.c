@@ -86,16 +86,14 @@ static reel_status read_ini(const reel_hub *hub, char **text, reel_error *err)
     return reel_exists(hub->stored_path) ? reel_file_read(hub->stored_path, INI_LIMIT, text, &n, err) : REEL_OK;
 }
 
-reel_status reel_token_check_age(const reel_hub *hub, const char *token, reel_error *err)
+bool reel_token_expired(const reel_hub *hub, const char *token)
 {
     char *ini = NULL;
     if (read_ini(hub, &ini, NULL) != REEL_OK || ini == NULL)
-        return REEL_OK;  /* it is an addition, and the Hub knows better */
+        return false;  /* it is an addition, and the Hub knows better */
     const int64_t expires = reel_token_expires(ini, token);
     reel_hub_forget(&ini);
-    if (expires == 0 || expires > (int64_t)time(NULL))
-        return REEL_OK;
-    return reel_fail(err, REEL_ERR_DENIED, "%s: the token has expired; log in again: reel hub login", hub->token_path);
+    return expires != 0 && expires <= (int64_t)time(NULL);
 }
 
 static reel_status write_secret(const char *path, const char *text, reel_error *err)

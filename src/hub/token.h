@@ -9,8 +9,8 @@
 reel_status reel_token_store(const reel_hub *hub, const char *token, const char *name, reel_error *err);
 /* Removes both. *had: was one there? */
 reel_status reel_token_remove(const reel_hub *hub, bool *had, reel_error *err);
-/* REEL_ERR_DENIED where the INI file says that this token has expired. */
-reel_status reel_token_check_age(const reel_hub *hub, const char *token, reel_error *err);
+/* Does the INI file say that this token has expired? */
+bool reel_token_expired(const reel_hub *hub, const char *token);
 
 /* The INI text with the section `name` holding this token, and all others as they were. NULL: no memory. (For tests.) */
 char *reel_token_merged(const char *ini, const char *name, const char *token);

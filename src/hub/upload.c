@@ -90,6 +90,7 @@ static reel_status open_upload(reel_context *ctx, const reel_push *push, reel_up
     }
     REEL_TRY(reel_session_open(ctx, &u->s, err));
     REEL_TRY(reel_session_online(&u->s, push->id, err));
+    REEL_TRY(reel_session_token(&u->s, err));
     if (u->s.token_from == NULL) {
         status = reel_fail(err, REEL_ERR_DENIED, "%s: sending to the Hub takes a token with the role write; run reel hub login", push->id);
         goto done;
@@ -207,6 +208,7 @@ void reel_hub_license(reel_context *ctx, const char *id, char **license)
     *license = NULL;
     if (!reel_repo_id_valid(id) || reel_session_open(ctx, &s, NULL) != REEL_OK)
         return;
+    reel_session_token(&s, NULL);
     const reel_repo repo = {REEL_REPO_MODEL, id, "main"};
     char *url = s.hub->offline ? NULL : reel_repo_api_url(s.hub, &repo, NULL, "");
     const reel_asked asked = reel_session_asked(&s, &repo, NULL, url);

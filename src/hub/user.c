@@ -82,11 +82,13 @@ reel_status reel_hub_whoami(reel_context *ctx, reel_hub_user **out, reel_error *
     reel_session s = {0};
     *out = NULL;
     reel_status status = reel_session_open(ctx, &s, err);
+    if (status == REEL_OK)
+        status = reel_session_online(&s, "whoami asks the Hub", err);
+    if (status == REEL_OK)
+        status = reel_session_token(&s, err);
     if (status == REEL_OK && s.token_from == NULL)
         status = reel_fail(err, REEL_ERR_NOT_FOUND, "nobody is logged in: there is no token in HF_TOKEN nor in %s; run reel hub login",
                            s.hub->token_path[0] != '\0' ? s.hub->token_path : "a file");
-    if (status == REEL_OK)
-        status = reel_session_online(&s, "whoami asks the Hub", err);
     if (status == REEL_OK)
         status = ask(&s, out, err);
     reel_session_close(&s);
@@ -117,7 +119,7 @@ reel_status reel_hub_login(reel_context *ctx, const char *given, reel_hub_user *
 {
     const reel_hub *hub = reel_hub_of(ctx);
     char *token = reel_strdup(given);
-    reel_session s = {.ctx = ctx, .hub = hub, .token_from = "standard input"};
+    reel_session s = {.ctx = ctx, .hub = hub, .token_from = "standard input", .token_read = true};
     reel_status status = REEL_OK;
     *out = NULL;
     if (token == NULL || hub == NULL)

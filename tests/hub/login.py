@@ -78,7 +78,43 @@ def other_places():
     write(h + "/token", WRITE)
     write(h + "/stored_tokens", "[web]\nhf_token = %s\nrefresh_token = r\nexpires_at = 1000\n" % WRITE)
     r = reel(mock, h, "hub", "whoami")
-    check(fails(r, 1, "expired", "log in again"), "a token that has expired", r)
+    check(r.code == 0 and "alice" in r.out and r.err.count("expired") == 1 and "log in again" in r.err, "a token that has expired is warned of: the hub decides", r)
+
+
+def bad_tokens():
+    """A token that is too old, or none at all, stops nothing that needs none."""
+    source = folder("source", {"config.json": "{}", "a.txt": "a", "b.txt": "b"})
+    mock.seed("acme/open", source)
+    mock.seed("acme/shut", source, private=True)
+    old, never = home(), home()
+    reel(mock, old, "hub", "download", "acme/open")
+    reel(mock, never, "hub", "download", "acme/open")
+    write(old + "/token", WRITE)
+    write(old + "/stored_tokens", "[oauth-alice]\nhf_token = %s\nrefresh_token = r\nexpires_at = 1000\n" % WRITE)
+    write(never + "/token", "no token at all")
+    commit = mock.head("acme/open")["refs"]["main"]
+    for h, name in ((old, "expired"), (never, "none")):
+        mock.post("reset", {})
+        for args in (["--offline"], ["config.json", "--offline"], ["config.json", "--revision", commit]):
+            r = reel(mock, h, "hub", "download", "acme/open", *args)
+            check(r.code == 0 and "token" not in r.err and not mock.log(), "a token that is %s: %s needs none" % (name, args), r)
+    r = reel(mock, old, "hub", "download", "acme/open", "--force_download")
+    check(r.code == 0 and r.err.count("has expired; log in again") == 1 and mock.log()[-1]["token"], "an expired token: one warning, and it is sent", r)
+    r = reel(mock, never, "hub", "download", "acme/open", "a.txt")
+    check(r.code == 0 and "copy" in r.err and "characters" in r.err, "what is no token: the copy, and why", r)
+    r = reel(mock, never, "hub", "download", "acme/shut", "a.txt")
+    check(fails(r, 1, never + "/token", "characters", "login"), "without a copy it is refused", r)
+    gone = "hf_gone"
+    write(old + "/token", gone)
+    write(old + "/stored_tokens", "[oauth-alice]\nhf_token = %s\nexpires_at = 1000\n" % gone)
+    r = reel(mock, old, "hub", "download", "acme/open", "a.txt")
+    check(r.code == 0 and "copy" in r.err and "log in again" in r.err and gone not in r.err, "the hub refuses an expired token: the copy", r)
+    for args in (["whoami"], ["download", "acme/shut", "a.txt"], ["download", "acme/shut"], ["upload", "acme/open", source]):
+        r = reel(mock, old, "hub", *args)
+        last = r.err.strip().splitlines()[-1]
+        check(r.code == 1 and last.startswith("reel: ") and "expired" in last and "log in again" in last, "the hub refuses an expired token: %s" % args[0], r)
+    r = reel(mock, old, "hub", "whoami", "--offline")
+    check(fails(r, 1, "offline"), "offline there is no whoami, whatever the token is", r)
 
 
 def typed():
@@ -121,4 +157,4 @@ def asked_once():
     mock.post("reset", {})
 
 
-main([from_a_pipe, what_is_refused, other_places, typed, asked_once])
+main([from_a_pipe, what_is_refused, other_places, bad_tokens, typed, asked_once])
