@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "hub/below.h"
-#include "hub/listing.h"
+#include "hub/copy.h"
 #include "hub/pool.h"
 
 typedef struct downloaded { reel_hub_downloaded shown; char *path; char commit[41]; } downloaded;
@@ -138,34 +138,70 @@ static reel_status get_named(work *w, const char *const *files, size_t n, reel_e
 
 /* ---- what a listing has ---- */
 
-/* Without an answer: what is here of the revision, if it is all. */
-static reel_status use_copy(work *w, const char *include, bool whole, reel_error *err)
+static const char *where(const work *w) { return w->s.hub->cache_dir; }
+
+static reel_status fail_part(const work *w, const reel_copy *c, reel_error *err)
 {
-    reel_hub_cache c;
-    reel_listing all = {0};
-    size_t missing = 0;
-    if (w->to_folder || reel_hub_cache_open(w->s.hub, &w->repo, false, &c, NULL) != REEL_OK)
-        return reel_fail(err, REEL_ERR_NOT_FOUND, "%s: which files it has is not known, and offline mode is on", w->repo.id);
-    reel_status status = REEL_OK;
-    if (!reel_hub_cache_commit(&c, w->repo.revision, w->commit) || !reel_hub_cache_has_snapshot(&c, w->commit)) {
-        status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s%s: revision '%s' is not in %s%s", reel_repo_prefix(w->repo.type), w->repo.id,
-                           w->repo.revision,
-                           w->s.hub->cache_dir, w->s.hub->offline ? ", and offline mode is on (--offline, HF_HUB_OFFLINE)" : "");
-    } else if (reel_listing_read(c.repo, w->commit, &all)) {
-        reel_listing_filter(&all, include, w->a->exclude);
-        for (size_t i = 0; i < all.n; i++)
-            missing += !reel_hub_cache_has(&c, w->commit, all.file[i].path, "");
-        w->n = all.n - missing;
-        if (missing > 0)
-            status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s: %zu of its %zu files are not in %s", w->repo.id, missing, all.n,
-                               w->s.hub->cache_dir);
-    } else {
+    return reel_fail(err, REEL_ERR_NOT_FOUND, "%s: %zu of its %zu files are not in %s", w->repo.id, c->missing, c->n, where(w));
+}
+
+/* Takes what is here, and says what is not known of it. */
+static void take_copy(work *w, const reel_copy *c, bool whole)
+{
+    memcpy(w->commit, c->commit, 41);
+    w->n = c->n;
+    if (c->kind == REEL_COPY_UNKNOWN)
         reel_log(w->ctx, REEL_LOG_WARNING, "hub", "%s: what is here of it is taken as it is; whether that is %s cannot be told offline",
-                 w->repo.id,
-                 whole ? "all" : "all that matches");
-    }
-    reel_listing_free(&all);
-    reel_hub_cache_close(&c);
+                 w->repo.id, whole ? "all" : "all that matches");
+}
+
+static reel_status use_copy_offline(work *w, const char *include, bool whole, reel_error *err)
+{
+    if (w->to_folder)
+        return reel_fail(err, REEL_ERR_NOT_FOUND, "%s: which files it has is not known, and offline mode is on", w->repo.id);
+    const reel_copy c = reel_copy_look(w->s.hub, &w->repo, include, w->a->exclude);
+    if (c.kind == REEL_COPY_PART)
+        return fail_part(w, &c, err);
+    if (c.kind == REEL_COPY_NONE)
+        return reel_fail(err, REEL_ERR_NOT_FOUND, "%s%s: %srevision '%s' is not in %s, and offline mode is on (--offline, HF_HUB_OFFLINE)",
+                         reel_repo_prefix(w->repo.type), w->repo.id, whole ? "" : "what matches of ", w->repo.revision, where(w));
+    take_copy(w, &c, whole);
+    return REEL_OK;
+}
+
+/* The Hub did not answer, however often it was asked, and *err says how. What is not known to be all is no whole download. */
+static reel_status use_what_is_left(work *w, const reel_copy *c, bool whole, reel_status status, reel_error *err)
+{
+    char said[REEL_ERROR_SIZE];
+    snprintf(said, sizeof said, "%s", err->message);
+    if (c->kind == REEL_COPY_NONE)
+        return status;
+    if (c->kind == REEL_COPY_PART)
+        return reel_fail(err, status, "%s; and %zu of its %zu files are not in %s", said, c->missing, c->n, where(w));
+    if (c->kind == REEL_COPY_UNKNOWN && whole)
+        return reel_fail(err, status, "%s; and whether all of it is in %s is not known (--offline takes what is there)", said, where(w));
+    reel_log(w->ctx, REEL_LOG_WARNING, "hub", "the copy of %s that is here is used: %s", w->repo.id, said);
+    take_copy(w, c, whole);
+    return REEL_OK;
+}
+
+/* The commit of the revision. A copy that is known to be all serves after one question without an answer; any other after many. */
+static reel_status resolve(work *w, const char *include, bool whole, bool *copied, reel_error *err)
+{
+    reel_answer_kind kind = REEL_ANSWER_SERVER;
+    reel_copy c = {.kind = REEL_COPY_NONE};
+    *copied = false;
+    reel_status status = reel_session_commit_quickly(&w->s, &w->repo, w->commit, &kind, err);
+    if (status == REEL_OK || status == REEL_ERR_CANCELLED)
+        return status;
+    if (may_use_copy(kind) && !w->a->force_download && !w->to_folder)
+        c = reel_copy_look(w->s.hub, &w->repo, include, w->a->exclude);
+    if (c.kind != REEL_COPY_WHOLE)
+        status = ask_again(w, status, &kind, err);
+    if (status == REEL_OK || status == REEL_ERR_CANCELLED || !may_use_copy(kind))
+        return status;
+    status = use_what_is_left(w, &c, whole, status, err);
+    *copied = status == REEL_OK;
     return status;
 }
 
@@ -240,20 +276,13 @@ static reel_status get_listed(work *w, const char *include, reel_error *err)
 {
     const char *revision = w->repo.revision;
     const bool whole = include[0] == '\0' && w->a->exclude[0] == '\0';
-    reel_answer_kind kind = REEL_ANSWER_SERVER;
+    bool copied;
     uint64_t total = 0;
     if (w->s.hub->offline)
-        return use_copy(w, include, whole, err);
-    reel_status status = reel_session_commit_quickly(&w->s, &w->repo, w->commit, &kind, err);
-    const bool no_answer = status != REEL_OK && status != REEL_ERR_CANCELLED && may_use_copy(kind);
-    if (no_answer && !w->a->force_download && !w->to_folder && use_copy(w, include, whole, NULL) == REEL_OK) {
-        reel_log(w->ctx, REEL_LOG_WARNING, "hub", "the copy of %s that is here is used: %s", w->repo.id, err != NULL ? err->message
-                 : "no answer");
-        return REEL_OK;
-    }
-    if (status != REEL_OK)
-        status = ask_again(w, status, &kind, err);
-    REEL_TRY(status);
+        return use_copy_offline(w, include, whole, err);
+    reel_status status = resolve(w, include, whole, &copied, err);
+    if (status != REEL_OK || copied)
+        return status;
     w->repo.revision = w->commit;
     REEL_TRY(reel_listing_fetch(&w->s, &w->repo, &w->listing, err));
     reel_listing_filter(&w->listing, include, w->a->exclude);
@@ -262,9 +291,9 @@ static reel_status get_listed(work *w, const char *include, reel_error *err)
     REEL_TRY(check_twins(w, err));
     note_commit(w, revision);
     REEL_TRY(want_listed(w, &total, err));
-    REEL_TRY(run_pool(w, total, err));
     if (whole)
-        note_tree(w);
+        note_tree(w);  /* before the files: if this is interrupted, it is known that they are not all here */
+    REEL_TRY(run_pool(w, total, err));
 done:
     return status;
 }

@@ -431,6 +431,50 @@ def no_answer():
           "a commit that is asked for twice: both files are of it", [e["path"] for e in mock.log()])
 
 
+def interrupted():
+    """A whole download that was ended in the middle is never taken for a whole one."""
+    def half(*faults):
+        h = fresh({"server": "cdn", "method": "GET", "rate": 2_000_000, "times": -1})
+        p = start(mock, h, "hub", "download", "acme/vid")
+        partial = os.path.join(h, REPO, "blobs", SHA + ".reel.incomplete")
+        while not (os.path.exists(partial) and os.path.getsize(partial) > 200_000):
+            time.sleep(0.02)
+        p.send_signal(signal.SIGINT)
+        p.communicate()
+        mock.post("reset", {})
+        mock.post("faults", list(faults))
+        return h
+
+    question = {"method": "GET", "path": "/revision/main"}
+    for action, name in (({"status": 503}, "503"), ({"status": 429, "headers": {"Retry-After": "0"}}, "429"), ({"reset": True}, "cut off"), ({"hang": 3}, "a time-out")):
+        h = half(dict(question, times=1, **action))
+        r = get(h, "--json", HF_HUB_ETAG_TIMEOUT="1")
+        check(r.code == 0 and r.json[-1]["files"] == 7 and holds(r.json[-1]["path"], {k: v for k, v in FILES.items() if v}) and len(mock.log("GET", "/revision/main")) >= ("hang" not in action) + 1,
+              "the question for the commit is asked again: " + name, r)
+    h = half()
+    dead = "http://127.0.0.1:9"
+    r = reel(dead, h, "hub", "download", "acme/vid")
+    check(fails(r, 1, "127.0.0.1:9", "of its 7 files are not in"), "interrupted, and then a dead hub: how many are missing", r)
+    r = reel(dead, h, "hub", "download", "acme/vid", "--offline")
+    check(fails(r, 1, "of its 7 files are not in"), "the same offline", r)
+    h = fresh()
+    get(h, "config.json")
+    r = reel(dead, h, "hub", "download", "acme/vid")
+    check(fails(r, 1, "127.0.0.1:9", "not known", "--offline"), "one file, and then a dead hub: not all", r)
+    r = reel(dead, h, "hub", "download", "acme/vid", "--include", "*.json")
+    check(r.code == 0 and r.err.count("warning") == 2, "what matches is taken, and that is said", r)
+    r = reel(dead, h, "hub", "download", "acme/vid", "--offline")
+    check(r.code == 0 and "cannot be told" in r.err, "offline it is taken as it is", r)
+    h = fresh()
+    get(h)
+    mock.post("reset", {})
+    mock.post("faults", dict(question, status=503, times=-1))
+    r = get(h)
+    check(whole(r, h) and "copy" in r.err and [e["status"] for e in mock.log("GET", "/revision/main")].count(503) == 1, "a copy that is whole serves after one question", r)
+    r = get(h, "--include", "*.zip", "--offline")
+    check(fails(r, 1, "matches"), "offline, and nothing that matches", r)
+
+
 def no_room():
     h = fresh()
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
@@ -538,4 +582,4 @@ def tls():
     server.shutdown()
 
 
-main([layout, kinds, local_dir, refusals, line_faults, lasting_faults, evil_names, resumed, together, copies, no_answer, no_room, secrets, tls])
+main([layout, kinds, local_dir, refusals, line_faults, lasting_faults, evil_names, resumed, together, copies, no_answer, interrupted, no_room, secrets, tls])
