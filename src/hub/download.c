@@ -23,7 +23,7 @@ typedef struct work {
     char commit[41];              /* "": the files say */
     reel_session s;
     reel_local local;
-    bool to_folder;
+    bool to_folder, copied;       /* copied: the Hub does not answer, and what is here is all */
     reel_listing listing;
     reel_file_meta *known;        /* one a listed file */
     reel_wanted *wanted;
@@ -43,7 +43,7 @@ void reel_hub_downloaded_close(reel_hub_downloaded **shown)
 
 static reel_status run_pool(work *w, uint64_t total, reel_error *err)
 {
-    const reel_pool pool = {.repo = w->repo, .local = w->to_folder ? &w->local : NULL, .force = w->a->force_download,
+    const reel_pool pool = {.repo = w->repo, .local = w->to_folder ? &w->local : NULL, .force = w->a->force_download, .away = w->copied,
                             .threads = (int)w->a->max_workers, .event = w->event, .user = w->user};
     reel_status status = reel_pool_get(&pool, &w->s, w->wanted, w->n, total, err);
     if (status == REEL_OK && w->commit[0] == '\0' && w->n > 0)
@@ -138,39 +138,55 @@ static reel_status get_named(work *w, const char *const *files, size_t n, reel_e
 
 /* ---- what a listing has ---- */
 
-static const char *where(const work *w) { return w->s.hub->cache_dir; }
+static const char *where(const work *w) { return w->to_folder ? w->local.path : w->s.hub->cache_dir; }
 
-static reel_status fail_part(const work *w, const reel_copy *c, reel_error *err)
+static void look_for_copy(const work *w, const char *include, reel_copy *c)
 {
-    return reel_fail(err, REEL_ERR_NOT_FOUND, "%s: %zu of its %zu files are not in %s", w->repo.id, c->missing, c->n, where(w));
+    reel_copy_look(w->s.hub, &w->repo, w->to_folder ? &w->local : NULL, include, w->a->exclude, c);
 }
 
-/* Takes what is here, and says what is not known of it. */
-static void take_copy(work *w, const reel_copy *c, bool whole)
+static reel_status want_listed(work *w, uint64_t *total, reel_error *err);
+
+/* Takes what is here, and says what is not known of it. What a folder lacks comes from the cache. */
+static reel_status take_copy(work *w, reel_copy *c, bool whole, reel_error *err)
 {
+    uint64_t total;
     memcpy(w->commit, c->commit, 41);
     w->n = c->n;
+    if (c->guessed)
+        reel_log(w->ctx, REEL_LOG_WARNING, "hub", "%s: what is in %s is taken (commit %.12s); whether revision '%s' is that cannot be told offline",
+                 w->repo.id, where(w), c->commit, w->repo.revision);
     if (c->kind == REEL_COPY_UNKNOWN)
         reel_log(w->ctx, REEL_LOG_WARNING, "hub", "%s: what is here of it is taken as it is; whether that is %s cannot be told offline",
                  w->repo.id, whole ? "all" : "all that matches");
+    if (!w->to_folder || c->kind == REEL_COPY_UNKNOWN)
+        return REEL_OK;
+    w->repo.revision = w->commit;
+    w->listing = c->files;
+    c->files = (reel_listing){0};
+    w->copied = true;
+    reel_status status = want_listed(w, &total, err);
+    return status == REEL_OK ? run_pool(w, total, err) : status;
 }
 
 static reel_status use_copy_offline(work *w, const char *include, bool whole, reel_error *err)
 {
-    if (w->to_folder)
-        return reel_fail(err, REEL_ERR_NOT_FOUND, "%s: which files it has is not known, and offline mode is on", w->repo.id);
-    const reel_copy c = reel_copy_look(w->s.hub, &w->repo, include, w->a->exclude);
+    reel_status status = REEL_OK;
+    reel_copy c;
+    look_for_copy(w, include, &c);
     if (c.kind == REEL_COPY_PART)
-        return fail_part(w, &c, err);
-    if (c.kind == REEL_COPY_NONE)
-        return reel_fail(err, REEL_ERR_NOT_FOUND, "%s%s: %srevision '%s' is not in %s, and offline mode is on (--offline, HF_HUB_OFFLINE)",
-                         reel_repo_prefix(w->repo.type), w->repo.id, whole ? "" : "what matches of ", w->repo.revision, where(w));
-    take_copy(w, &c, whole);
-    return REEL_OK;
+        status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s: %zu of its %zu files are not in %s", w->repo.id, c.missing, c.n, where(w));
+    else if (c.kind == REEL_COPY_NONE)
+        status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s%s: %srevision '%s' is not in %s, and offline mode is on (--offline, HF_HUB_OFFLINE)",
+                           reel_repo_prefix(w->repo.type), w->repo.id, whole ? "" : "what matches of ", w->repo.revision, where(w));
+    else
+        status = take_copy(w, &c, whole, err);
+    reel_copy_free(&c);
+    return status;
 }
 
 /* The Hub did not answer, however often it was asked, and *err says how. What is not known to be all is no whole download. */
-static reel_status use_what_is_left(work *w, const reel_copy *c, bool whole, reel_status status, reel_error *err)
+static reel_status use_what_is_left(work *w, reel_copy *c, bool whole, reel_status status, reel_error *err)
 {
     char said[REEL_ERROR_SIZE];
     snprintf(said, sizeof said, "%s", err->message);
@@ -181,8 +197,7 @@ static reel_status use_what_is_left(work *w, const reel_copy *c, bool whole, ree
     if (c->kind == REEL_COPY_UNKNOWN && whole)
         return reel_fail(err, status, "%s; and whether all of it is in %s is not known (--offline takes what is there)", said, where(w));
     reel_log(w->ctx, REEL_LOG_WARNING, "hub", "the copy of %s that is here is used: %s", w->repo.id, said);
-    take_copy(w, c, whole);
-    return REEL_OK;
+    return take_copy(w, c, whole, err);
 }
 
 /* The commit of the revision. A copy that is known to be all serves after one question without an answer; any other after many. */
@@ -194,14 +209,15 @@ static reel_status resolve(work *w, const char *include, bool whole, bool *copie
     reel_status status = reel_session_commit_quickly(&w->s, &w->repo, w->commit, &kind, err);
     if (status == REEL_OK || status == REEL_ERR_CANCELLED)
         return status;
-    if (may_use_copy(kind) && !w->a->force_download && !w->to_folder)
-        c = reel_copy_look(w->s.hub, &w->repo, include, w->a->exclude);
+    if (may_use_copy(kind) && !w->a->force_download)
+        look_for_copy(w, include, &c);
     if (c.kind != REEL_COPY_WHOLE)
         status = ask_again(w, status, &kind, err);
-    if (status == REEL_OK || status == REEL_ERR_CANCELLED || !may_use_copy(kind))
-        return status;
-    status = use_what_is_left(w, &c, whole, status, err);
-    *copied = status == REEL_OK;
+    if (status != REEL_OK && status != REEL_ERR_CANCELLED && may_use_copy(kind)) {
+        status = use_what_is_left(w, &c, whole, status, err);
+        *copied = status == REEL_OK;
+    }
+    reel_copy_free(&c);
     return status;
 }
 

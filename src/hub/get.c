@@ -251,19 +251,21 @@ static reel_status into_dir(job *j, reel_error *err)
 
 /* ---- one file ---- */
 
+static bool is_offline(const job *j) { return j->s->hub->offline || j->g->away; }
+
 /* Without asking anybody. */
 static bool is_there(job *j)
 {
     const char *revision = j->g->repo.revision;
     char etag[65];
-    if (j->g->force && !j->s->hub->offline)
+    if (j->g->force && !is_offline(j))
         return false;
     if (j->g->local == NULL)
-        return (reel_commit_valid(revision) || j->s->hub->offline) && reel_hub_cache_commit(&j->cache, revision, j->got->commit) &&
+        return (reel_commit_valid(revision) || is_offline(j)) && reel_hub_cache_commit(&j->cache, revision, j->got->commit) &&
                reel_hub_cache_has(&j->cache, j->got->commit, j->file, "");
     const bool noted = reel_local_noted(j->g->local, j->file, j->got->commit, etag);
     return (noted && reel_commit_valid(revision) && strcmp(revision, j->got->commit) == 0) ||
-        (j->s->hub->offline && reel_local_has(j->g->local, j->file));
+        (is_offline(j) && reel_local_has(j->g->local, j->file));
 }
 
 /* Puts an open file of the cache into the folder, by way of the notes. */
@@ -337,7 +339,7 @@ reel_status reel_get_file(reel_session *s, const reel_get *g, const char *file, 
     reel_status status = s->hub->cache_dir[0] == '\0' && g->local != NULL ? REEL_OK
         : reel_hub_cache_open(s->hub, &g->repo, false, &j.cache, err);
     if (status == REEL_OK && !is_there(&j))
-        status = s->hub->offline ? from_cache_offline(&j, err) : bring(&j, known, err);
+        status = is_offline(&j) ? from_cache_offline(&j, err) : bring(&j, known, err);
     reel_hub_cache_close(&j.cache);
     return status;
 }

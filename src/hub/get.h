@@ -11,6 +11,7 @@ typedef struct reel_get {
     reel_repo repo;             /* its revision as it was asked for */
     const reel_local *local;    /* NULL: the cache */
     bool force;                 /* fetch what is there, too */
+    bool away;                  /* ask nobody, as if offline */
     reel_fetched_fn fetched;
     void (*announced)(int64_t size, const char *file, void *user);  /* a body of that size (-1: not known) begins; may be NULL */
     void *user;

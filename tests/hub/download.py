@@ -431,6 +431,43 @@ def no_answer():
           "a commit that is asked for twice: both files are of it", [e["path"] for e in mock.log()])
 
 
+def folder_without_hub():
+    """What is in a folder serves offline, and where the hub is dead."""
+    files = {k: v for k, v in FILES.items() if v is not None}
+    h, d, d2, d3 = fresh(), os.path.join(WORK, "away"), os.path.join(WORK, "away2"), os.path.join(WORK, "away3")
+    get(h, "--local_dir", d)
+    c = head()
+    get(h, "sub/", "--local_dir", d2)
+    mock.post("reset", {})
+    dead = "http://127.0.0.1:9"
+    for place, args, name in ((d, [], "a whole repository"), (d, ["--revision", c], "by its commit"), (d, ["sub/"], "a folder of it"), (d2, ["sub/"], "a folder alone")):
+        r = get(h, *args, "--local_dir", place, "--offline", "--json")
+        check(r.code == 0 and r.json[-1]["path"] == place and r.json[-1]["commit"] == c and not mock.log(), "offline, from a folder: " + name, r)
+        r = reel(dead, h, "hub", "download", "acme/vid", *args, "--local_dir", place, "--json")
+        check(r.code == 0 and r.json[-1]["path"] == place and "copy" in r.err, "a dead hub, from a folder: " + name, r)
+    r = get(h, "--local_dir", d2, "--offline")
+    check(r.code == 0 and "cannot be told" in r.err, "offline, a folder that no list tells of is taken as it is", r)
+    r = reel(dead, h, "hub", "download", "acme/vid", "--local_dir", d2)
+    check(fails(r, 1, "127.0.0.1:9", d2, "not known"), "a dead hub: it is not called whole", r)
+    r = get(h, "--local_dir", d, "--offline", "--revision", "a" * 40)
+    check(fails(r, 1, "a" * 40, d), "offline, another commit than the folder's", r)
+    r = get(h, "--local_dir", os.path.join(WORK, "away4"), "--offline")
+    check(fails(r, 1, "away4", "offline"), "offline, an empty folder", r)
+    write(d + "/sub/a.txt", "changed")
+    later = time.time() + 10
+    os.utime(d + "/sub/a.txt", (later, later))
+    os.unlink(d + "/other.bin")
+    for args in (["--offline"], []):
+        r = get(h, "--local_dir", d, *args) if args else reel(dead, h, "hub", "download", "acme/vid", "--local_dir", d)
+        check(fails(r, 1, "2 of its 7 files", d), "one file of it changed and one gone %s" % args, r)
+    get(h)
+    r = reel(dead, h, "hub", "download", "acme/vid", "--local_dir", d3)
+    check(r.code == 0 and holds(d3, files), "a dead hub: into a new folder, from the cache", r)
+    mock.post("reset", {})
+    r = get(h, "--local_dir", d3 + "b", "--offline")
+    check(r.code == 0 and holds(d3 + "b", files) and not mock.log(), "offline: into a new folder, from the cache", r)
+
+
 def interrupted():
     """A whole download that was ended in the middle is never taken for a whole one."""
     def half(*faults):
@@ -582,4 +619,4 @@ def tls():
     server.shutdown()
 
 
-main([layout, kinds, local_dir, refusals, line_faults, lasting_faults, evil_names, resumed, together, copies, no_answer, interrupted, no_room, secrets, tls])
+main([layout, kinds, local_dir, refusals, line_faults, lasting_faults, evil_names, resumed, together, copies, no_answer, folder_without_hub, interrupted, no_room, secrets, tls])
