@@ -79,18 +79,20 @@ static bool takes_copy(job *j, const char *why)
 /* Quickly first; a copy serves where the Hub does not answer; else once more, with patience. *copy: use what is there. */
 static reel_status ask(job *j, reel_file_meta *m, bool *copy, reel_error *err)
 {
-    *copy = reel_hub_is_silent(j->s->hub) && takes_copy(j, "the Hub did not answer a moment ago");
+    *copy = !j->g->patient && reel_hub_is_silent(j->s->hub) && takes_copy(j, "the Hub did not answer a moment ago");
     if (*copy)
         return REEL_OK;
     reel_status status = reel_fetch_meta(j->s, &j->g->repo, j->file, false, m, err);
-    if (status != REEL_OK && status != REEL_ERR_CANCELLED && m->unreachable) {
-        *copy = takes_copy(j, err->message);
+    const bool helps = m->unreachable && (m->kind == REEL_ANSWER_SERVER || m->kind == REEL_ANSWER_BUSY);
+    if (status != REEL_OK && status != REEL_ERR_CANCELLED && helps) {
+        *copy = !j->g->patient && takes_copy(j, err->message);
         if (*copy)
             return REEL_OK;
-        const reel_answer_kind kind = m->kind;
-        if (kind == REEL_ANSWER_SERVER || kind == REEL_ANSWER_BUSY)
-            status = reel_fetch_meta(j->s, &j->g->repo, j->file, true, m, err);
+        status = reel_fetch_meta(j->s, &j->g->repo, j->file, true, m, err);
     }
+    *copy = status != REEL_OK && status != REEL_ERR_CANCELLED && m->unreachable && takes_copy(j, err->message);
+    if (*copy)
+        return REEL_OK;
     if (status != REEL_OK && m->kind == REEL_ANSWER_NO_FILE)
         note_missing(j, m);
     return status;

@@ -12,6 +12,7 @@ typedef struct reel_get {
     const reel_local *local;    /* NULL: the cache */
     bool force;                 /* fetch what is there, too */
     bool away;                  /* ask nobody, as if offline */
+    bool patient;               /* a copy is of little use alone: ask with patience before one is taken */
     reel_fetched_fn fetched;
     void (*announced)(int64_t size, const char *file, void *user);  /* a body of that size (-1: not known) begins; may be NULL */
     void *user;

@@ -11,9 +11,13 @@
 #include "format/processor_names.h"
 #include "format/weights.h"
 #include "hub/cache.h"
+#include "hub/listing.h"
 #include "hub/pool.h"
 
 enum { INDEX_LIMIT = 64 << 20, THREADS = 4 };
+
+static const char *const processors[] = {REEL_PROCESSOR_NAMES};
+enum { PROCESSORS = sizeof processors / sizeof *processors };
 
 /* A repository on its way into the cache. */
 typedef struct place {
@@ -23,6 +27,7 @@ typedef struct place {
     reel_repo repo;            /* its revision: as given, then the commit */
     char commit[41];
     bool copied;               /* the Hub does not answer: what is here must do */
+    bool partial;              /* and that is not all */
     double told;
 } place;
 
@@ -49,7 +54,7 @@ static void on_event(const reel_hub_event *e, void *user)
 
 static reel_status get(place *p, reel_wanted *w, size_t n, reel_error *err)
 {
-    const reel_pool pool = {.repo = p->repo, .threads = THREADS, .event = on_event, .user = p};
+    const reel_pool pool = {.repo = p->repo, .threads = THREADS, .patient = p->partial, .event = on_event, .user = p};
     p->told = 0;
     return reel_pool_get(&pool, &p->s, w, n, 0, err);
 }
@@ -92,37 +97,51 @@ static reel_status get_optional(place *p, const char *file, bool *has, reel_erro
 
 /* ---- weights ---- */
 
-/* The files that an index names: checked as if a server had named them. */
+/* The files that an index names. */
+typedef struct shards { reel_json *j; reel_weights_places places; reel_wanted *w; size_t n; } shards;
+
+static void free_shards(shards *s)
+{
+    reel_weights_places_free(&s->places);
+    reel_json_free(s->j);
+    reel_free(s->w);
+}
+
+/* Checked as if a server had named them. */
+static reel_status read_shards(const reel_hub_cache *c, const char *commit, const char *index, shards *s, reel_error *err)
+{
+    reel_status status = REEL_OK;
+    char *path = reel_hub_cache_path(c, commit, index);
+    *s = (shards){0};
+    if (path == NULL)
+        return reel_fail_nomem(err, index);
+    REEL_TRY(reel_json_read(path, INDEX_LIMIT, false, &s->j, err));
+    REEL_TRY(reel_weights_places_read(s->j, path, &s->places, err));
+    if ((s->w = reel_calloc(s->places.shards, sizeof *s->w)) == NULL)
+        REEL_TRY(reel_fail_nomem(err, index));
+    for (size_t i = 0; i < s->places.n; i = reel_weights_places_next(&s->places, i)) {
+        const char *file = s->places.place[i].shard;
+        if (!reel_repo_file_valid(file))
+            REEL_TRY(reel_fail(err, REEL_ERR_FORMAT, "%s: weight_map names '%.200s', which cannot be one of its files", path, file));
+        s->w[s->n++] = (reel_wanted){.file = file};
+    }
+done:
+    reel_free(path);
+    return status;
+}
+
 static reel_status get_shards(place *p, const char *index, reel_error *err)
 {
-    reel_hub_cache c = {.base = -1, .repo = -1};
-    reel_json *j = NULL;
-    reel_wanted *w = NULL;
-    reel_weights_places places = {0};
-    size_t n = 0;
-    char *path = NULL;
+    reel_hub_cache c;
+    shards s;
     reel_status status = reel_hub_cache_open(p->s.hub, &p->repo, false, &c, err);
     if (status != REEL_OK)
         return status;
-    if ((path = reel_hub_cache_path(&c, p->commit, index)) == NULL)
-        REEL_TRY(reel_fail_nomem(err, index));
-    REEL_TRY(reel_json_read(path, INDEX_LIMIT, false, &j, err));
-    REEL_TRY(reel_weights_places_read(j, path, &places, err));
-    if ((w = reel_calloc(places.shards, sizeof *w)) == NULL)
-        REEL_TRY(reel_fail_nomem(err, index));
-    for (size_t i = 0; i < places.n; i = reel_weights_places_next(&places, i)) {
-        const char *file = places.place[i].shard;
-        if (!reel_repo_file_valid(file))
-            REEL_TRY(reel_fail(err, REEL_ERR_FORMAT, "%s: weight_map names '%.200s', which cannot be one of its files", path, file));
-        w[n++] = (reel_wanted){.file = file};
-    }
-    status = get(p, w, n, err);
-done:
+    status = read_shards(&c, p->commit, index, &s, err);
     reel_hub_cache_close(&c);
-    reel_weights_places_free(&places);
-    reel_json_free(j);
-    reel_free(path);
-    reel_free(w);
+    if (status == REEL_OK)
+        status = get(p, s.w, s.n, err);
+    free_shards(&s);
     return status;
 }
 
@@ -143,6 +162,63 @@ static reel_status get_weights(place *p, reel_error *err)
                      : p->copied ? ", or they are not in the cache, and the Hub does not answer" : "");
 }
 
+/* ---- what is here already ---- */
+
+static bool has_shards(const reel_hub_cache *c, const char *commit, const char *index)
+{
+    shards s;
+    bool has = read_shards(c, commit, index, &s, NULL) == REEL_OK;
+    for (size_t i = 0; has && i < s.n; i++)
+        has = reel_hub_cache_has(c, commit, s.w[i].file, "");
+    free_shards(&s);
+    return has;
+}
+
+static bool has_weights(const reel_hub_cache *c, const char *commit)
+{
+    for (size_t i = 0; i < REEL_WEIGHTS_FORMS; i++) {
+        const reel_weights_form *form = &reel_weights_form_of[i];
+        if (reel_hub_cache_has(c, commit, form->file, ""))
+            return !form->index || has_shards(c, commit, form->file);
+    }
+    return false;
+}
+
+static bool is_listed(const reel_listing *l, const char *file)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (strcmp(l->file[i].path, file) == 0)
+            return true;
+    return false;
+}
+
+/* One of them, or none is known to be all there is. */
+static bool has_processor(const reel_hub_cache *c, const char *commit)
+{
+    reel_listing tree = {0};
+    bool has = false, settled = true;
+    const bool listed = reel_listing_read(c->repo, commit, &tree);
+    for (size_t i = 0; i < PROCESSORS; i++) {
+        has = has || reel_hub_cache_has(c, commit, processors[i], "");
+        settled = settled && (reel_hub_cache_lacks(c, commit, processors[i]) || (listed && !is_listed(&tree, processors[i])));
+    }
+    reel_listing_free(&tree);
+    return has || settled;
+}
+
+/* Can what is here serve as it is, without the Hub? */
+static bool has_model(const place *p, bool weights)
+{
+    reel_hub_cache c;
+    char commit[41];
+    if (reel_hub_cache_open(p->s.hub, &p->repo, false, &c, NULL) != REEL_OK)
+        return false;
+    const bool has = reel_hub_cache_commit(&c, p->repo.revision, commit) && reel_hub_cache_has(&c, commit, "config.json", "") &&
+                     has_processor(&c, commit) && (!weights || has_weights(&c, commit));
+    reel_hub_cache_close(&c);
+    return has;
+}
+
 /* ---- models ---- */
 
 /* What looked like a folder that is not there may have been meant as one. */
@@ -157,10 +233,10 @@ static reel_status explain(const place *p, reel_status status, const char *kind,
 
 static reel_status bring_model(place *p, bool weights, reel_error *err)
 {
-    static const char *const processors[] = {REEL_PROCESSOR_NAMES};
     bool has;
+    p->partial = !has_model(p, weights);
     reel_status status = get_first(p, "config.json", err);
-    for (size_t i = 0; status == REEL_OK && i < sizeof processors / sizeof *processors; i++)
+    for (size_t i = 0; status == REEL_OK && i < PROCESSORS; i++)
         status = get_optional(p, processors[i], &has, err);
     return status == REEL_OK && weights ? get_weights(p, err) : status;
 }

@@ -13,7 +13,7 @@ typedef struct reel_wanted {
 typedef struct reel_pool {
     reel_repo repo;
     const reel_local *local;
-    bool force, away;
+    bool force, away, patient;      /* as of reel_get */
     int threads;
     reel_hub_event_fn event;        /* may be NULL */
     void *user;

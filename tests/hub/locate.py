@@ -88,6 +88,28 @@ def no_network():
     check(silent.count == 1, "and waits for it once", silent.count)
 
 
+def first_fetch_interrupted():
+    """What a first fetch left is no model: the Hub is asked with patience, and its first bad answer ends nothing."""
+    local = run("predict", "--model", WORK + "/model", WORK + "/set/clip.avi", "--json")
+    for action in ({"reset": True}, {"status": 503}, {"status": 429, "headers": {"Retry-After": "0"}}):
+        for had in (["config.json"], ["config.json", "preprocessor_config.json"]):
+            h = home()
+            mock.post("reset", {})
+            reel(mock, h, "hub", "download", "acme/tiny", *had)
+            mock.post("faults", dict(action, method="HEAD", path="/config.json", times=1))
+            r = reel(mock, h, "predict", "--model", "acme/tiny", WORK + "/set/clip.avi", "--json")
+            check(r.code == 0 and r.out == local.out, "%s is here, and the first answer is %s" % (had, action), r)
+    for had in (["config.json", "model.safetensors"], ["config.json"]):
+        h = home()
+        mock.post("reset", {})
+        reel(mock, h, "hub", "download", "acme/tiny", *had)
+        mock.post("faults", {"method": "HEAD", "path": "/config.json", "status": 503, "times": 1})
+        r = reel(mock, h, "preview", "--data", WORK + "/data", "--model", "acme/tiny", "-o", WORK + "/r.gif")
+        files = {os.path.basename(p) for p in tree(h + "/hub/models--acme--tiny/snapshots")}
+        check(r.code == 0 and "preprocessor_config.json" in files, "%s is here, and how frames are prepared is not" % had, r)
+    mock.post("reset", {})
+
+
 def names():
     r = run("model", "info", "acme/none")
     check(fails(r, 1, "acme/none", "no such folder", "Hub"), "neither a folder nor a repository", r)
@@ -243,4 +265,4 @@ def addresses():
     server.shutdown()
 
 
-main([made, models, no_network, names, shards, addresses])
+main([made, models, no_network, first_fetch_interrupted, names, shards, addresses])
