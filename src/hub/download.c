@@ -68,7 +68,9 @@ static bool may_use_copy(reel_answer_kind kind) { return kind != REEL_ANSWER_OTH
 static reel_status ask_again(work *w, reel_status status, reel_answer_kind *kind, reel_error *err)
 {
     const bool helps = *kind == REEL_ANSWER_SERVER || *kind == REEL_ANSWER_BUSY;
-    return status == REEL_ERR_CANCELLED || !helps ? status : reel_session_commit(&w->s, &w->repo, w->commit, kind, err);
+    if (status != REEL_ERR_CANCELLED && helps && reel_session_rest(&w->s, &status, err))
+        status = reel_session_commit(&w->s, &w->repo, w->commit, kind, err);
+    return status;
 }
 
 /* ---- files that were named ---- */

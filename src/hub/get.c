@@ -88,7 +88,8 @@ static reel_status ask(job *j, reel_file_meta *m, bool *copy, reel_error *err)
         *copy = !j->g->patient && takes_copy(j, err->message);
         if (*copy)
             return REEL_OK;
-        status = reel_fetch_meta(j->s, &j->g->repo, j->file, true, m, err);
+        if (reel_session_rest(j->s, &status, err))
+            status = reel_fetch_meta(j->s, &j->g->repo, j->file, true, m, err);
     }
     *copy = status != REEL_OK && status != REEL_ERR_CANCELLED && m->unreachable && takes_copy(j, err->message);
     if (*copy)

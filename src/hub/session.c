@@ -117,7 +117,25 @@ reel_status reel_session_try(reel_session *s, const reel_http_request *r, reel_h
     reel_http_once(s->http, &quick, a);
     if (a->end != REEL_HTTP_CANCELLED)
         reel_hub_note_answer(s->ctx, a->end != REEL_HTTP_TIMEOUT && a->end != REEL_HTTP_REFUSED && a->end != REEL_HTTP_DROPPED);
+    double seconds;
+    const bool again = reel_http_again(a, 1, &seconds);
+    s->rest = reel_http_asked_wait(a) < 0 ? 0 : again ? seconds : REEL_HTTP_LONGEST_WAIT + 1;
     return a->end == REEL_HTTP_DONE ? REEL_OK : reel_http_fail(a, r->url, 1, err);
+}
+
+bool reel_session_rest(reel_session *s, reel_status *status, reel_error *err)
+{
+    const double seconds = s->rest;
+    s->rest = 0;
+    if (seconds > REEL_HTTP_LONGEST_WAIT)
+        return false;
+    if (seconds > 0)
+        reel_log(s->ctx, REEL_LOG_DETAIL, "hub", "%s asks to wait; again in %.0f s", s->hub->endpoint, seconds);
+    if (!reel_http_wait(s->ctx, seconds)) {
+        *status = reel_fail_cancelled(err);
+        return false;
+    }
+    return true;
 }
 
 /* Where a redirect on the own host leads: an answer from elsewhere is not the Hub's. *next NULL: it is none. */

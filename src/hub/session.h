@@ -12,6 +12,7 @@ typedef struct reel_session {  /* one thread's */
     const char *token_from;   /* NULL: none is sent */
     bool token_read, token_expired;
     char warned[64];          /* the topic of the server's last warning */
+    double rest;              /* seconds that the server asked to wait in answer to the last quick try; 0: it did not */
 } reel_session;
 
 /* Opens nothing on the network yet, and looks for no token. */
@@ -42,6 +43,9 @@ reel_status reel_session_json(reel_session *s, const char *url, const reel_asked
 
 /* One try within HF_HUB_ETAG_TIMEOUT, for a question whose answer a copy can stand in for: REEL_OK is any answer. */
 reel_status reel_session_try(reel_session *s, const reel_http_request *r, reel_http_answer *a, reel_error *err);
+/* Before the same is asked with patience: waits as the server asked. false: that is too long to be waited for, and *status stays what it
+ * is; or it was cancelled, and *status says so. */
+bool reel_session_rest(reel_session *s, reel_status *status, reel_error *err);
 
 /* The commit that a revision is now. quickly: by such a try. */
 reel_status reel_session_commit_quickly(reel_session *s, const reel_repo *repo, char commit[41], reel_answer_kind *kind, reel_error *err);

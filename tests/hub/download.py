@@ -213,6 +213,14 @@ def line_faults():
     get(h, "model.safetensors")
     ranges = [e["range"] for e in mock.log("GET", server="cdn")]
     check(ranges == [None, "bytes=1000000-"], "resumed where it broke", ranges)
+    for args, path, name in ((["model.safetensors"], "/resolve/main/", "HEAD"), ([], "/revision/main", "the question for the commit")):
+        for status in (429, 503):
+            h = fresh({"path": path, "status": status, "headers": {"Retry-After": "2"}, "times": 1})
+            r = get(h, *args)
+            check(r.code == 0 and r.seconds > 2.9, "the wait that %d asks for is kept, on the first try of %s (%.1f s)" % (status, name, r.seconds), r)
+            h = fresh({"path": path, "status": status, "headers": {"Retry-After": "4000"}, "times": -1})
+            r = get(h, *args)
+            check(fails(r, 1, "67 minutes") and len(mock.log(path=path)) == 1, "one that is too long is told after one question", (r, mock.log(path=path)))
     h = fresh({"method": "GET", "path": "/tree/", "status": 500, "times": 1})
     r = get(h)
     check(whole(r, h), "500 on the listing", r)
