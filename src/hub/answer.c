@@ -12,6 +12,17 @@ static bool code_is(const reel_http_answer *a, const char *code)
     return reel_http_header(a, "X-Error-Code", value, sizeof value) && strcmp(value, code) == 0;
 }
 
+/* Does it have a header that only a Hub sends? */
+static bool is_hubs(const reel_http_answer *a)
+{
+    static const char *const names[] = {"X-Error-Code", "X-Error-Message", "X-Repo-Commit"};
+    char value[8];
+    bool is = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        is = reel_http_header(a, names[i], value, sizeof value) || is;
+    return is;
+}
+
 reel_answer_kind reel_answer_kind_of(const reel_http_answer *a, const reel_asked *q)
 {
     char message[256];
@@ -36,6 +47,8 @@ reel_answer_kind reel_answer_kind_of(const reel_http_answer *a, const reel_asked
         return REEL_ANSWER_FORBIDDEN;
     if (a->status == 429)
         return REEL_ANSWER_BUSY;
+    if (a->status < 500 && q->repo != NULL && !q->writing && !is_hubs(a))
+        return REEL_ANSWER_NO_HUB;
     if (a->status == 404 && q->repo != NULL)
         return q->file != NULL ? REEL_ANSWER_NO_FILE : REEL_ANSWER_NO_REPO;
     return a->status >= 500 ? REEL_ANSWER_SERVER : REEL_ANSWER_OTHER;
@@ -113,6 +126,13 @@ static void page_of(const reel_asked *q, char *out, size_t size)
         snprintf(out, size, "on the Hub");
 }
 
+reel_status reel_answer_no_hub(const reel_asked *q, const char *said, reel_error *err)
+{
+    return reel_fail(err, REEL_ERR_NETWORK, "%s does not answer as a Hub does when asked for %s%s%s (%s). Is there a proxy or a log-in page on the "
+                     "way; is HF_ENDPOINT right?", q->endpoint != NULL ? q->endpoint : q->url, q->file != NULL ? q->file : "",
+                     q->file != NULL ? " of " : "", q->repo->id, said);
+}
+
 reel_status reel_answer_fail(const reel_http_answer *a, const reel_asked *q, reel_error *err)
 {
     char name[300], text[900], access[256], wait[64];
@@ -159,6 +179,9 @@ reel_status reel_answer_fail(const reel_http_answer *a, const reel_asked *q, ree
         asked_wait(a, " and asks to wait ", wait);
         snprintf(text, sizeof text, "%s: the server fails (answer %ld)%s.", name, a->status, wait);
         return told(REEL_ERR_NETWORK, a, text, err);
+    case REEL_ANSWER_NO_HUB:
+        snprintf(text, sizeof text, "status %ld", a->status);
+        return reel_answer_no_hub(q, text, err);
     default:
         snprintf(text, sizeof text, "%s: the server refuses (answer %ld).", name, a->status);
         return told(REEL_ERR_NETWORK, a, text, err);

@@ -23,9 +23,13 @@ typedef enum reel_answer_kind {
     REEL_ANSWER_FORBIDDEN,
     REEL_ANSWER_BUSY,         /* 429 */
     REEL_ANSWER_SERVER,       /* 5xx */
+    REEL_ANSWER_NO_HUB,       /* of a proxy, a network's log-in page, another server: it says nothing of a repository */
     REEL_ANSWER_OTHER
 } reel_answer_kind;
 reel_answer_kind reel_answer_kind_of(const reel_http_answer *a, const reel_asked *q);
+
+/* The sentence for an answer that is no Hub's; said: what it was instead. */
+reel_status reel_answer_no_hub(const reel_asked *q, const char *said, reel_error *err);
 
 /* The sentence and its status for an answer that is none of success. */
 reel_status reel_answer_fail(const reel_http_answer *a, const reel_asked *q, reel_error *err);

@@ -89,7 +89,7 @@ static reel_status suggest(work *w, reel_status status, reel_error *err)
         const char *near = reel_listing_near(&all, f->file);
         char said[REEL_ERROR_SIZE];
         snprintf(said, sizeof said, "%s", err->message);
-        if (near != NULL)
+        if (near != NULL && strcmp(near, f->file) != 0)
             reel_fail(err, status, "%s; did you mean '%s'?", said, near);
         reel_listing_free(&all);
         break;

@@ -60,7 +60,7 @@ static bool says_nothing(const reel_http_answer *a, reel_answer_kind kind)
     if (a->end != REEL_HTTP_DONE)
         return a->end == REEL_HTTP_REFUSED || a->end == REEL_HTTP_TIMEOUT || a->end == REEL_HTTP_DROPPED;
     return kind == REEL_ANSWER_NO_REPO || kind == REEL_ANSWER_BAD_TOKEN || kind == REEL_ANSWER_GATED || kind == REEL_ANSWER_FORBIDDEN ||
-           kind == REEL_ANSWER_BUSY || kind == REEL_ANSWER_SERVER || kind == REEL_ANSWER_DISABLED;
+           kind == REEL_ANSWER_BUSY || kind == REEL_ANSWER_SERVER || kind == REEL_ANSWER_DISABLED || kind == REEL_ANSWER_NO_HUB;
 }
 
 static reel_status ask(reel_session *s, const char *url, bool patient, reel_http_answer *a, reel_error *err)
@@ -97,6 +97,18 @@ static reel_status follow(reel_session *s, const reel_http_answer *a, char **url
     return REEL_OK;
 }
 
+/* 200, or a redirect that cannot be followed, and nothing of a Hub's. */
+static reel_status fail_no_hub(const reel_session *s, const reel_repo *repo, const char *file, reel_status status, reel_file_meta *m,
+                               reel_error *err)
+{
+    char said[REEL_ERROR_SIZE];
+    const reel_asked asked = reel_session_asked(s, repo, file, NULL);
+    snprintf(said, sizeof said, "%s", status != REEL_OK && err != NULL ? err->message : "no X-Repo-Commit");
+    m->kind = REEL_ANSWER_NO_HUB;
+    m->unreachable = true;
+    return reel_answer_no_hub(&asked, said, err);
+}
+
 reel_status reel_fetch_meta(reel_session *s, const reel_repo *repo, const char *file, bool patient, reel_file_meta *m, reel_error *err)
 {
     *m = (reel_file_meta){.size = -1, .kind = REEL_ANSWER_BAD_TOKEN};
@@ -104,12 +116,12 @@ reel_status reel_fetch_meta(reel_session *s, const reel_repo *repo, const char *
     m->unreachable = status != REEL_OK;
     if (status != REEL_OK)
         return status;
-    m->kind = REEL_ANSWER_SERVER;
     char *url = reel_repo_resolve_url(s->hub, repo, file);
     status = url == NULL ? reel_fail_nomem(err, file) : REEL_OK;
     for (int hop = 0; status == REEL_OK && url != NULL; hop++) {
         reel_http_answer a = {0};
         const reel_asked asked = reel_session_asked(s, repo, file, url);
+        m->kind = REEL_ANSWER_SERVER;
         status = ask(s, url, patient, &a, err);
         const bool answered = status == REEL_OK;
         if (answered) {
@@ -131,9 +143,8 @@ reel_status reel_fetch_meta(reel_session *s, const reel_repo *repo, const char *
         reel_http_answer_free(&a);
     }
     reel_free(url);
-    if (status == REEL_OK && m->commit[0] == '\0')
-        status = reel_fail(err, REEL_ERR_NETWORK, "%s does not answer as a Hub does (no X-Repo-Commit for %s of %s); is HF_ENDPOINT right?",
-                           s->hub->endpoint, file, repo->id);
+    if ((status == REEL_OK || status == REEL_ERR_NETWORK) && m->kind == REEL_ANSWER_OK && m->commit[0] == '\0')
+        status = fail_no_hub(s, repo, file, status, m, err);
     if (status != REEL_OK)
         reel_file_meta_free(m);
     return status;

@@ -208,8 +208,14 @@ static reel_status ask_commit(reel_session *s, const reel_repo *repo, bool patie
     *kind = a.end == REEL_HTTP_TLS ? REEL_ANSWER_OTHER : a.end == REEL_HTTP_DONE && a.status != 0 ? reel_answer_kind_of(&a, &asked)
                                                                                                     : REEL_ANSWER_SERVER;
     const char *sha = reel_json_string(reel_json_get(j, "sha"));
-    if (status == REEL_OK && (sha == NULL || !reel_commit_valid(sha)))
-        status = reel_fail(err, REEL_ERR_FORMAT, "%s: the server names no commit for revision '%s'", repo->id, repo->revision);
+    if ((status == REEL_ERR_NETWORK || status == REEL_ERR_FORMAT) && *kind == REEL_ANSWER_OK) {
+        *kind = REEL_ANSWER_NO_HUB;  /* 200 or a redirect, and nothing of a Hub's */
+        status = reel_answer_no_hub(&asked, a.status / 100 == 3 ? "a redirect that leads away" : "what is no JSON", err);
+    }
+    if (status == REEL_OK && (sha == NULL || !reel_commit_valid(sha))) {
+        *kind = REEL_ANSWER_NO_HUB;
+        status = reel_answer_no_hub(&asked, "no commit", err);
+    }
     if (status == REEL_OK)
         memcpy(commit, sha, 41);
     reel_json_free(j);

@@ -181,14 +181,38 @@ def refusals():
     get(h, "nothing.txt")
     t = tree(os.path.join(h, REPO))
     check(t.get(".no_exist/%s/nothing.txt" % head()) == b"" and t["refs/main"] == head().encode(), ".no_exist", list(t))
-    # A 404 that says nothing of the Hub's: an old mirror, a proxy. It is no file, and that is not kept.
-    h = fresh({"path": "/resolve/", "status": 404, "body": "not here", "times": -1})
-    r = get(h, "config.json")
-    check(fails(r, 1, "acme/vid", "no file 'config.json'"), "a bare 404 for a file", r)
-    check(not os.path.exists(os.path.join(h, REPO)), "a bare 404 leaves no .no_exist", list(tree(h)))
-    h = fresh({"path": "/api/models/", "status": 404, "body": "not here", "times": -1})
-    r = get(h)
-    check(fails(r, 1, "acme/vid", "no such repository"), "a bare 404 for a repository", r)
+
+
+def no_hub():
+    """Answers of a proxy, a log-in page or another server say nothing of the repository: a copy serves, and nothing is noted."""
+    page = {"Content-Type": "text/html"}
+    told = (mock.url + " does not answer as a hub does", "HF_ENDPOINT")
+    portal = "<html>log in first</html>"
+    for action in ([dict(status=n, body="not here") for n in (400, 404, 407, 410, 451)] +
+                   [dict(status=404, body=portal, headers=page), dict(status=200, body=portal, headers=page), dict(redirect="{cdn}/portal"), dict(redirect="ftp://portal/")]):
+        fault = dict(action, path="/resolve/|/api/", times=-1)
+        name = str(action)
+        h = fresh()
+        get(h)
+        mock.post("faults", fault)
+        for args in (["sub/a.txt"], ["sub/a.txt", "config.json"], []):
+            r = get(h, *args)
+            check(r.code == 0 and "copy" in r.err and "did you mean" not in r.err, "no hub answers, and the copy serves: %s %s" % (name, args), r)
+        h = fresh(fault)
+        for args in (["sub/a.txt"], []):
+            r = get(h, *args)
+            check(fails(r, 1, "acme/vid", *told) and "did you mean" not in r.err and r.seconds < 3, "no hub answers: %s %s" % (name, args), r)
+            check(not os.path.exists(os.path.join(h, REPO)), "nothing is noted of it", list(tree(h)))
+    # What the Hub itself says is final.
+    for code, words in (("EntryNotFound", "no file"), ("RevisionNotFound", "no revision")):
+        h = fresh()
+        get(h, "sub/a.txt")
+        mock.post("faults", {"path": "/resolve/", "status": 404, "headers": {"X-Error-Code": code}, "times": -1})
+        r = get(h, "sub/a.txt")
+        check(fails(r, 1, words) and "did you mean" not in r.err, "a 404 with %s: no copy serves" % code, r)
+    h = fresh({"path": "/resolve/", "status": 404, "headers": {"X-Repo-Commit": head()}, "times": -1})
+    r = get(h, "sub/a.txt")
+    check(fails(r, 1, "no file 'sub/a.txt'") and "did you mean" not in r.err, "a file that the list has is not suggested for itself", r)
 
 
 def line_faults():
@@ -627,4 +651,4 @@ def tls():
     server.shutdown()
 
 
-main([layout, kinds, local_dir, refusals, line_faults, lasting_faults, evil_names, resumed, together, copies, no_answer, folder_without_hub, interrupted, no_room, secrets, tls])
+main([layout, kinds, local_dir, refusals, no_hub, line_faults, lasting_faults, evil_names, resumed, together, copies, no_answer, folder_without_hub, interrupted, no_room, secrets, tls])

@@ -88,6 +88,18 @@ def no_network():
     check(silent.count == 1, "and waits for it once", silent.count)
 
 
+def log_in_page():
+    """A network's log-in page instead of the Hub: what is here serves; what is not is not called missing."""
+    h = home()
+    reel(mock, h, "hub", "download", "acme/tiny")
+    mock.post("faults", {"path": "/resolve/", "status": 200, "body": "<html>", "headers": {"Content-Type": "text/html"}, "times": -1})
+    r = reel(mock, h, "model", "info", "acme/tiny")
+    check(r.code == 0 and "copy of config.json" in r.err and mock.url in r.err, "a log-in page instead of the Hub: the copy", r)
+    r = reel(mock, home(), "model", "info", "acme/tiny")
+    check(fails(r, 1, "acme/tiny", mock.url + " does not answer as a hub does"), "a log-in page instead of the Hub, and no copy", r)
+    mock.post("reset", {})
+
+
 def first_fetch_interrupted():
     """What a first fetch left is no model: the Hub is asked with patience, and its first bad answer ends nothing."""
     local = run("predict", "--model", WORK + "/model", WORK + "/set/clip.avi", "--json")
@@ -265,4 +277,4 @@ def addresses():
     server.shutdown()
 
 
-main([made, models, no_network, first_fetch_interrupted, names, shards, addresses])
+main([made, models, no_network, log_in_page, first_fetch_interrupted, names, shards, addresses])
