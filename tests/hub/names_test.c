@@ -174,14 +174,14 @@ static void answers(void **state)
     static char quota[] = "X-Error-Code: GatedRepo\nx-error-message: Access \n",
         invalid[] = "X-Error-Message: Invalid credentials in Authorization header\n",
                 none[] = "Content-Type: text/html\n", busy[] = "Retry-After: 7\n", rate[] = "RateLimit: \"api\";r=0;t=55\nRetry-After: 7\n",
-                    far[] = "Retry-After: 4000\n", sha[] = "X-Repo-Commit: a\n", words[] = "X-Error-Message: a\n";
+                    far[] = "Retry-After: 4000\n", sha[] = "X-Repo-Commit: a\n", refused[] = "X-Error-Message: a\n";
     const reel_repo repo = {REEL_REPO_MODEL, "a/b", "main"};
     const reel_asked q = {.repo = &repo, .file = "f", .url = "https://h/x"};
     static const struct { long status; char *headers; reel_answer_kind kind; } rows[] = {
         {200, none, REEL_ANSWER_OK}, {302, none, REEL_ANSWER_OK}, {403, quota, REEL_ANSWER_GATED}, {401, invalid, REEL_ANSWER_BAD_TOKEN},
         {401, none, REEL_ANSWER_NO_REPO}, {404, none, REEL_ANSWER_NO_HUB}, {404, sha, REEL_ANSWER_NO_FILE}, {403, none, REEL_ANSWER_FORBIDDEN}, {429, busy,
             REEL_ANSWER_BUSY},
-        {503, none, REEL_ANSWER_SERVER}, {418, none, REEL_ANSWER_NO_HUB}, {418, words,
+        {503, none, REEL_ANSWER_SERVER}, {418, none, REEL_ANSWER_NO_HUB}, {418, refused,
             REEL_ANSWER_OTHER}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         reel_http_answer a = {.end = REEL_HTTP_DONE, .status = rows[i].status, .headers = {.s = rows[i].headers}};
