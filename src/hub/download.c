@@ -24,6 +24,8 @@ typedef struct work {
     reel_session s;
     reel_local local;
     bool to_folder;
+    const char *const *name;      /* files and folders that were named */
+    size_t names;
     reel_listing listing;
     reel_file_meta *known;        /* one a listed file */
     reel_wanted *wanted;
@@ -138,8 +140,13 @@ static reel_status get_named(work *w, const char *const *files, size_t n, reel_e
 
 /* ---- what a listing has ---- */
 
+static reel_patterns exclude_of(const work *w)
+{
+    return (reel_patterns){(const char *const *)w->a->exclude.item, w->a->exclude.n};
+}
+
 /* Without an answer: what is here of the revision, if it is all. */
-static reel_status use_copy(work *w, const char *include, bool whole, reel_error *err)
+static reel_status use_copy(work *w, reel_patterns include, bool whole, reel_error *err)
 {
     reel_hub_cache c;
     reel_listing all = {0};
@@ -152,7 +159,7 @@ static reel_status use_copy(work *w, const char *include, bool whole, reel_error
                            w->repo.revision,
                            w->s.hub->cache_dir, w->s.hub->offline ? ", and offline mode is on (--offline, HF_HUB_OFFLINE)" : "");
     } else if (reel_listing_read(c.repo, w->commit, &all)) {
-        reel_listing_filter(&all, include, w->a->exclude);
+        reel_listing_filter(&all, include, exclude_of(w));
         for (size_t i = 0; i < all.n; i++)
             missing += !reel_hub_cache_has(&c, w->commit, all.file[i].path, "");
         w->n = all.n - missing;
@@ -236,10 +243,24 @@ static void note_tree(const work *w)
     }
 }
 
-static reel_status get_listed(work *w, const char *include, reel_error *err)
+/* What was named, beside folders, is there. */
+static reel_status check_found(const work *w, const reel_listing *all, reel_error *err)
+{
+    for (size_t i = 0; i < w->names; i++) {
+        bool found = false;
+        for (size_t k = 0; k < all->n && !found; k++)
+            found = reel_pattern_match((reel_patterns){&w->name[i], 1}, all->file[k].path);
+        if (!found)
+            return reel_fail(err, REEL_ERR_NOT_FOUND, "%s%s: it has nothing called '%s' at revision '%s'", reel_repo_prefix(w->repo.type), w->repo.id,
+                             w->name[i], w->a->revision);
+    }
+    return REEL_OK;
+}
+
+static reel_status get_listed(work *w, reel_patterns include, reel_error *err)
 {
     const char *revision = w->repo.revision;
-    const bool whole = include[0] == '\0' && w->a->exclude[0] == '\0';
+    const bool whole = include.n == 0 && w->a->exclude.n == 0;
     reel_answer_kind kind = REEL_ANSWER_SERVER;
     uint64_t total = 0;
     if (w->s.hub->offline)
@@ -256,7 +277,8 @@ static reel_status get_listed(work *w, const char *include, reel_error *err)
     REEL_TRY(status);
     w->repo.revision = w->commit;
     REEL_TRY(reel_listing_fetch(&w->s, &w->repo, &w->listing, err));
-    reel_listing_filter(&w->listing, include, w->a->exclude);
+    REEL_TRY(check_found(w, &w->listing, err));
+    reel_listing_filter(&w->listing, include, exclude_of(w));
     if (w->listing.n == 0)
         REEL_TRY(reel_fail(err, REEL_ERR_NOT_FOUND, whole ? "%s: it has no files" : "%s: none of its files matches", w->repo.id));
     REEL_TRY(check_twins(w, err));
@@ -295,14 +317,14 @@ static reel_status result(const work *w, const char *one, reel_hub_downloaded **
     return reel_fail_nomem(err, "result");
 }
 
-/* include, and the folders among the names, as one list. NULL: no memory. */
-static char *patterns_of(const work *w, const char *const *files, size_t n)
+/* include, and the names, folders among them, as one list. NULL: no memory. */
+static const char **patterns_of(const work *w, const char *const *files, size_t n)
 {
-    reel_text out = {0};
-    reel_text_puts(&out, w->a->include);
-    for (size_t i = 0; i < n; i++)
-        reel_text_printf(&out, "%s%s", out.len > 0 ? "," : "", files[i]);
-    return reel_text_take(&out);
+    const reel_list *given = &w->a->include;
+    const char **out = reel_calloc(given->n + n + 1, sizeof *out);
+    for (size_t i = 0; out != NULL && i < given->n + n; i++)
+        out[i] = i < given->n ? given->item[i] : files[i - given->n];
+    return out;
 }
 
 static reel_status check_names(const work *w, const char *const *files, size_t n, bool *folders, reel_error *err)
@@ -326,7 +348,7 @@ static reel_status check_names(const work *w, const char *const *files, size_t n
 static reel_status bring(work *w, const char *const *files, size_t n, reel_error *err)
 {
     bool folders = false;
-    char *include = NULL;
+    const char **include = NULL;
     reel_status status = check_names(w, files, n, &folders, err);
     if (status != REEL_OK)
         return status;
@@ -336,12 +358,12 @@ static reel_status bring(work *w, const char *const *files, size_t n, reel_error
         w->to_folder = true;
     }
     if (n > 0 && !folders) {
-        if (w->a->include[0] != '\0' || w->a->exclude[0] != '\0')
+        if (w->a->include.n > 0 || w->a->exclude.n > 0)
             reel_log(w->ctx, REEL_LOG_WARNING, "hub", "--include and --exclude have no effect: the files are named");
         REEL_TRY(get_named(w, files, n, err));
     } else {
         include = patterns_of(w, files, n);
-        REEL_TRY(include == NULL ? reel_fail_nomem(err, "names") : get_listed(w, include, err));
+        REEL_TRY(include == NULL ? reel_fail_nomem(err, "names") : get_listed(w, (reel_patterns){include, w->a->include.n + n}, err));
     }
 done:
     reel_free(include);
@@ -360,6 +382,8 @@ reel_status reel_hub_download(reel_context *ctx, const reel_args *args, const ch
     if (w.a == NULL || n == 0)
         return reel_fail(err, REEL_ERR_ARG, "a download needs its options and a repository's name");
     w.repo = (reel_repo){.id = names[0], .revision = w.a->revision};
+    w.name = names + 1;
+    w.names = n - 1;
     reel_repo_type_parse(w.a->repo_type, &w.repo.type);
     reel_status status = bring(&w, names + 1, n - 1, err);
     if (status == REEL_OK)

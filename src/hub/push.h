@@ -13,7 +13,7 @@ typedef struct reel_push {
     const char *path;                /* folder or file */
     const char *inside;              /* where in the repository: a folder's name; for one file, its name */
     const char *message, *description;
-    const char *include, *exclude;   /* patterns with commas between */
+    reel_patterns include, exclude;
     reel_visibility visibility;      /* of a repository that is made */
     bool create_pr;
     bool force;                      /* also what looks like a secret */

@@ -227,7 +227,8 @@ reel_status reel_hub_upload(reel_context *ctx, const reel_args *args, const char
         return reel_fail(err, REEL_ERR_ARG, "an upload takes ORG/NAME, then a folder or file (none: the one this is), then its place in "
                          "the repository (none: the top)");
     reel_push push = {.id = names[0], .revision = o->revision, .path = n > 1 ? names[1] : ".", .inside = n > 2 ? names[2] : NULL,
-                      .message = o->commit_message, .description = o->commit_description, .include = o->include, .exclude = o->exclude,
+                      .message = o->commit_message, .description = o->commit_description, .include = {(const char *const *)o->include.item, o->include.n},
+                      .exclude = {(const char *const *)o->exclude.item, o->exclude.n},
                       .create_pr = o->create_pr, .force = o->force};
     if (!reel_repo_type_parse(o->repo_type, &push.type))
         return reel_fail(err, REEL_ERR_ARG, "--repo_type %s: model, dataset or space", o->repo_type);

@@ -95,6 +95,7 @@ r = subprocess.run(["bash", "-c", command], env=dict(environment(near, near.home
                    capture_output=True, text=True, cwd=WORK)
 check(r.returncode == 0 and sorted(files("acme/failing")) == RESULT, "the command that it names does it, and leaves out what the push does", command, r,
       sorted(files("acme/failing")))
+check(command.count("--exclude") > 4 and "," not in command, "an --exclude a pattern", command)
 check("\n" not in command and "\\012" in command, "on one line", command)
 for name in ("_mine.txt", ".half.tmp", ".reel.lock"):
     os.unlink(os.path.join(failing, name))
