@@ -121,4 +121,15 @@ def asked_once():
     mock.post("reset", {})
 
 
-main([from_a_pipe, what_is_refused, other_places, typed, asked_once])
+def repeated_by_the_server():
+    h = home()
+    for action in ({"body": "token %s bad, %s" % (WRITE, WRITE)}, {"headers": {"X-Error-Message": "token %s bad" % WRITE}},
+                   {"body": {"error": "x" * 490 + WRITE}}):
+        mock.post("faults", dict(action, status=400, path="whoami", times=1))
+        r = reel(mock, h, "hub", "login", stdin=WRITE)
+        check(r.code == 1 and WRITE not in r.err and "hf_mock" not in r.err and ("token … bad" in r.err or "xxx…" in r.err),
+              "a token that the server repeats is not shown", action, r)
+    mock.post("reset", {})
+
+
+main([repeated_by_the_server, from_a_pipe, what_is_refused, other_places, typed, asked_once])
