@@ -47,7 +47,7 @@ reel_status reel_session_online(const reel_session *s, const char *what, reel_er
 {
     if (!s->hub->offline)
         return REEL_OK;
-    return reel_fail(err, REEL_ERR_NETWORK, "%s: not in offline mode (--offline, HF_HUB_OFFLINE)", what);
+    return reel_fail(err, REEL_ERR_NETWORK, "%s is not possible in offline mode (--offline, or HF_HUB_OFFLINE is set)", what);
 }
 
 char *reel_session_url(const reel_session *s, const char *base, const char *reference)

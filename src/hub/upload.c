@@ -81,6 +81,7 @@ void reel_hub_uploaded_close(reel_hub_uploaded **uploaded)
 
 static reel_status open_upload(reel_context *ctx, const reel_push *push, reel_upload *u, reel_error *err)
 {
+    char what[256];
     reel_status status = REEL_OK;
     *u = (reel_upload){.push = push, .began = reel_now()};
     REEL_TRY(reel_repo_id_check(push->id, err));
@@ -89,7 +90,8 @@ static reel_status open_upload(reel_context *ctx, const reel_push *push, reel_up
         goto done;
     }
     REEL_TRY(reel_session_open(ctx, &u->s, err));
-    REEL_TRY(reel_session_online(&u->s, push->id, err));
+    snprintf(what, sizeof what, "sending to %s", push->id);
+    REEL_TRY(reel_session_online(&u->s, what, err));
     if (u->s.token_from == NULL) {
         status = reel_fail(err, REEL_ERR_DENIED, "%s: sending to the Hub takes a token with the role write; run reel hub login", push->id);
         goto done;

@@ -1,7 +1,9 @@
 """login, logout, whoami: the files, their permissions, and that a token is seen nowhere."""
 import os
 import pty
+import select
 import stat
+import termios
 
 from common import *
 
@@ -61,7 +63,10 @@ def what_is_refused():
     r = reel(mock, h, "hub", "whoami", HF_TOKEN="hf_\x01x")
     check(fails(r, 1, "HF_TOKEN"), "a token that would break a header", r)
     r = reel(mock, h, "hub", "login", "--offline", stdin=WRITE)
-    check(fails(r, 1, "offline"), "no login offline", r)
+    check(fails(r, 1, "logging in is not possible in offline mode"), "no login offline", r)
+    check(fails(reel(mock, h, "hub", "whoami", "--offline", HF_TOKEN=WRITE), 1, "is not possible in offline mode"), "nor whoami")
+    r = reel(mock, h, "hub", "login", stdin=WRITE, HF_HOME=None, HOME=None, XDG_CACHE_HOME=None)
+    check(fails(r, 1, "no place for the token"), "no login where the token has no place", r)
     r = reel("http://127.0.0.1:9", h, "hub", "login", stdin=WRITE)
     check(fails(r, 1, "127.0.0.1:9") and not os.path.exists(h + "/token"), "no login without an answer", r)
     r = reel("http://user:pass@127.0.0.1:9", h, "hub", "whoami", HF_TOKEN=WRITE)
@@ -105,6 +110,77 @@ def typed():
     check(read(h + "/token") == WRITE.encode(), "typed on a terminal: stored")
 
 
+class Terminal:
+    """A command on a terminal of its own."""
+
+    def __init__(self, h, command, **env):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(WORK)
+            os.execvpe(command[0], command, environment(mock, h, TERM="xterm", PS1="$ ", HISTFILE=None, **env))
+        self.shown = b""
+
+    def until(self, *words, seconds=10):
+        """All that is shown until each of these is there, in this order, or it ends."""
+        end, at = time.time() + seconds, len(self.shown)
+        for word in words:
+            while word not in self.shown[at:] and time.time() < end:
+                if select.select([self.fd], [], [], 0.1)[0]:
+                    try:
+                        more = os.read(self.fd, 1000)
+                    except OSError:
+                        return False
+                    if not more:
+                        return False
+                    self.shown += more
+            if word not in self.shown[at:]:
+                return False
+            at = self.shown.index(word, at) + len(word)
+        return True
+
+    def send(self, text):
+        os.write(self.fd, text)
+
+    def end(self):
+        self.until(b"\0never")
+        return os.waitpid(self.pid, 0)[1]
+
+
+def stopped_and_continued():
+    h = home()
+    t = Terminal(h, ["bash", "--norc", "--noprofile", "-i"])
+    t.until(b"$ ")
+    t.send(REEL.encode() + b" hub login\n")
+    check(t.until(b"there): "), "asked in a shell", t.shown)
+    time.sleep(0.2)
+    t.send(b"\x1a")
+    check(t.until(b"topped"), "Ctrl-Z stops it", t.shown)
+    t.send(b"fg\n")
+    check(t.until(b"hub login", b"there): "), "fg asks again", t.shown)
+    time.sleep(0.2)
+    t.send(WRITE.encode() + b"\n")
+    check(t.until(b"alice"), "and takes the token", t.shown)
+    t.send(b"exit\n")
+    t.end()
+    check(WRITE.encode() not in t.shown and read(h + "/token") == WRITE.encode(), "which is not shown", t.shown)
+    h = home()
+    t = Terminal(h, [REEL, "hub", "login"])
+    t.until(b"there): ")
+    time.sleep(0.2)
+    os.kill(t.pid, signal.SIGSTOP)
+    os.waitpid(t.pid, os.WUNTRACED)
+    modes = termios.tcgetattr(t.fd)
+    modes[3] |= termios.ECHO
+    termios.tcsetattr(t.fd, termios.TCSANOW, modes)
+    os.kill(t.pid, signal.SIGCONT)
+    check(t.until(b"there): "), "asked again after SIGSTOP", t.shown)
+    time.sleep(0.2)
+    t.send(WRITE.encode() + b"\n")
+    check(t.end() == 0 and WRITE.encode() not in t.shown, "no echo after it", t.shown)
+    t = Terminal(home(), [REEL, "hub", "login", "--offline"])
+    check(t.end() == 256 and b"offline mode" in t.shown and b"not shown" not in t.shown, "offline, nothing is asked", t.shown)
+
+
 def asked_once():
     mock.post("reset", {})
     h = home()
@@ -132,4 +208,4 @@ def repeated_by_the_server():
     mock.post("reset", {})
 
 
-main([repeated_by_the_server, from_a_pipe, what_is_refused, other_places, typed, asked_once])
+main([repeated_by_the_server, from_a_pipe, what_is_refused, other_places, typed, stopped_and_continued, asked_once])
