@@ -329,6 +329,10 @@ static const char **patterns_of(const work *w, const char *const *files, size_t 
 
 static reel_status check_names(const work *w, const char *const *files, size_t n, bool *folders, reel_error *err)
 {
+    const char *at = strchr(w->repo.id, '@');
+    if (at != NULL && at[1] != '\0')
+        return reel_fail(err, REEL_ERR_ARG, "'%s': here a revision is named by --revision: reel hub download %.*s --revision %s", w->repo.id,
+                         (int)(at - w->repo.id), w->repo.id, at + 1);
     reel_status status = reel_repo_id_check(w->repo.id, err);
     if (status == REEL_OK && !reel_revision_valid(w->repo.revision))
         status = reel_fail(err, REEL_ERR_ARG, "--revision: '%s' cannot be a branch, tag or commit", w->repo.revision);
@@ -353,6 +357,7 @@ static reel_status bring(work *w, const char *const *files, size_t n, reel_error
     if (status != REEL_OK)
         return status;
     REEL_TRY(reel_session_open(w->ctx, &w->s, err));
+    w->s.typed = true;
     if (w->a->local_dir[0] != '\0') {
         REEL_TRY(reel_local_open(w->a->local_dir, &w->local, err));
         w->to_folder = true;

@@ -15,7 +15,7 @@ typedef struct reel_push {
     const char *message, *description;
     reel_patterns include, exclude;
     reel_visibility visibility;      /* of a repository that is made */
-    bool create_pr;
+    bool create_pr, typed;           /* typed: who asks may say --repo_type */
     bool force;                      /* also what looks like a secret */
 } reel_push;
 

@@ -35,7 +35,9 @@ reel_status reel_session_open(reel_context *ctx, reel_session *s, reel_error *er
 
 reel_status reel_session_fork(const reel_session *from, reel_session *s, reel_error *err)
 {
-    return open_with(from->ctx, from->hub, false, s, err);
+    reel_status status = open_with(from->ctx, from->hub, false, s, err);
+    s->typed = from->typed;
+    return status;
 }
 
 void reel_session_close(reel_session *s)
@@ -79,7 +81,8 @@ bool reel_session_may_follow(const char *from, const char *to)
 
 reel_asked reel_session_asked(const reel_session *s, const reel_repo *repo, const char *file, const char *url)
 {
-    return (reel_asked){.repo = repo, .file = file, .url = url, .endpoint = s->hub->endpoint, .token_from = s->token_from};
+    return (reel_asked){.repo = repo, .file = file, .url = url, .endpoint = s->hub->endpoint, .token_from = s->token_from,
+                        .typed = s->typed};
 }
 
 void reel_session_warning(reel_session *s, const reel_http_answer *a)

@@ -10,6 +10,7 @@ typedef struct reel_session {  /* one thread's */
     const reel_hub *hub;
     reel_http *http;
     const char *token_from;   /* NULL: none is sent */
+    bool typed;               /* who asks may say --repo_type */
     char warned[64];          /* the topic of the server's last warning */
 } reel_session;
 

@@ -99,6 +99,8 @@ def kinds():
     options = write(WORK + "/options.json", json.dumps({"include": ["*.txt", "a"], "exclude": "sub/"}))
     r = reel(mock, home(), "hub", "download", "acme/comma", "--config", options)
     check(r.code == 0 and sorted(tree(r.out.strip())) == ["a", "a,b.txt", "b.txt"], "lists from a file", r)
+    refused(reel(mock, home(), "hub", "download", "acme/vid@v1.0"), "a revision behind the name", "--revision v1.0")
+    refused(reel(mock, home(), "hub", "download", "acme/clips", "x"), "a data set taken for a model", "--repo_type dataset")
     refused(reel(mock, home(), "hub", "download", "acme/comma", "none.txt", "sub/"), "a name that is not there, beside a folder", "none.txt")
     h = fresh()
     get(h, "config.json", "--revision", "refs/pr/1")
@@ -549,4 +551,27 @@ def tls():
     server.shutdown()
 
 
-main([layout, kinds, local_dir, refusals, line_faults, lasting_faults, evil_names, resumed, together, copies, no_answer, no_room, secrets, tls])
+def narrow():
+    import fcntl
+    import pty
+    import struct
+    for columns in (20, 30, 40, 80):
+        h = fresh({"server": "cdn", "method": "GET", "rate": 3_000_000, "times": -1})
+        pid, fd = pty.fork()
+        if pid == 0:
+            fcntl.ioctl(2, 0x5414, struct.pack("HHHH", 24, columns, 0, 0))  # TIOCSWINSZ
+            os.execve(REEL, [REEL, "hub", "download", "acme/vid", "model.safetensors"], environment(mock, h, TERM="xterm", NO_COLOR=None))
+        shown = b""
+        try:
+            while True:
+                shown += os.read(fd, 1000)
+        except OSError:
+            pass
+        code = os.waitpid(pid, 0)[1]
+        lines = shown.decode().split("\r\x1b[K")
+        drawn = [re.sub("\x1b\\[[0-9;]*m", "", x) for x in lines[1:-1]]
+        check(code == 0 and len(drawn) > 2 and "MB" in "".join(drawn) and max(map(len, drawn)) < columns, "the bar fits %d columns" % columns, drawn, shown)
+        check(lines[-1].startswith("\x1b[1mhub"), "and is gone at the end", shown)
+
+
+main([narrow, layout, kinds, local_dir, refusals, line_faults, lasting_faults, evil_names, resumed, together, copies, no_answer, no_room, secrets, tls])

@@ -118,6 +118,26 @@ def names():
         check(fails(run("model", "info", "acme/bare"), 1, "weight_map"), "a shard called %r" % bad)
 
 
+def files_by_name():
+    local = run("predict", "--model", WORK + "/model", WORK + "/set/clip.avi", "--json")
+    r = run("predict", "--model", "acme/tiny", "acme/set:clip.avi", "--json")
+    check(r.code == 0 and r.out == local.out, "predict: a video of a data set", r)
+    r = run("predict", "--model", "acme/tiny", "acme/set:none.avi", WORK + "/set/clip.avi")
+    check(r.code == 1 and "none.avi" in r.err and "1 of 2" in r.err, "one that is not there beside one that is", r)
+    r = run("preview", "acme/set:clip.avi", "--num_frames", "4", "--image_size", "32", "-o", WORK + "/hub.png")
+    run("preview", WORK + "/set/clip.avi", "--num_frames", "4", "--image_size", "32", "-o", WORK + "/local.png")
+    check(r.code == 0 and "acme/set:clip.avi" in r.out and read(WORK + "/hub.png") == read(WORK + "/local.png"), "preview: the same", r)
+    r = run("model", "new", "--from_config", "acme/tiny", "-o", WORK + "/again", "-q")
+    check(r.code == 0 and os.path.exists(WORK + "/again/model.safetensors"), "model new: a config", r)
+    mock.post("reset", {})
+    shutil.copy(WORK + "/set/clip.avi", write(WORK + "/acme/set:clip.avi", ""))
+    r = run("predict", "--model", WORK + "/model", "acme/set:clip.avi", "--json")
+    check(r.code == 0 and r.out == local.out and not mock.log(), "a file of that name comes first", r)
+    os.unlink(WORK + "/acme/set:clip.avi")
+    r = run("model", "info", "acme/set")
+    check(fails(r, 1, "no such repository of a model") and "--repo_type" not in r.err, "no advice of an option that the verb has not", r)
+
+
 def shards():
     """Many shards, named in no order: each is fetched once, and those that it does not need are not."""
     folder, n = WORK + "/shards", 60
@@ -167,10 +187,10 @@ class Videos(BaseHTTPRequestHandler):
         body = read(WORK + "/set/clip.avi")
         if self.path.startswith("/moved"):
             self.send_response(302)
-            self.send_header("Location", {"/moved": "/clip.avi?again=1", "/moved-far": "/far.avi?" + FAR, "/moved-file": "file:///etc/passwd", "/moved-round?secret=1": "/moved-round?secret=1"}[self.path])
+            self.send_header("Location", {"/moved": "/clip.avi?again=1", "/moved-blank": "/cl ip.avi", "/moved-far": "/far.avi?" + FAR, "/moved-file": "file:///etc/passwd", "/moved-round?secret=1": "/moved-round?secret=1"}[self.path])
             self.end_headers()
             return
-        self.send_response(404 if self.path.startswith("/far.avi") and not self.path.endswith(FAR) else
+        self.send_response(404 if " " in self.path or self.path.startswith("/far.avi") and not self.path.endswith(FAR) else
                            {"/gone.avi": 404, "/error.avi": 500}.get(self.path, 200))
         if self.path == "/huge.avi":
             self.send_header("Content-Length", str(3 << 30))
@@ -216,6 +236,8 @@ def addresses():
     r = predict("/moved-far")
     check(r.code == 0 and json.loads(r.out) == local, "moved to an address of 20000 characters", r)
     check(not any(Videos.tokens), "no token is sent", Videos.tokens)
+    r = predict("/moved-blank")
+    check(r.code == 0 and json.loads(r.out) == local, "moved to an address with blanks", r)
     for path, words in (("/gone.avi", "404"), ("/error.avi", "500"), ("/huge.avi", "larger than"), ("/moved-file", "may not go"), ("/moved-round?secret=1", "circle")):
         r = predict(path)
         check(fails(r, 1, words) and "secret" not in r.err and not left(), path, r)
@@ -243,4 +265,4 @@ def addresses():
     server.shutdown()
 
 
-main([made, models, no_network, names, shards, addresses])
+main([made, models, no_network, names, files_by_name, shards, addresses])

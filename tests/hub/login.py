@@ -1,6 +1,7 @@
 """login, logout, whoami: the files, their permissions, and that a token is seen nowhere."""
 import os
 import pty
+import pwd
 import select
 import stat
 import termios
@@ -62,6 +63,7 @@ def what_is_refused():
     check(fails(r, 1, "HF_TOKEN") and "hf_wrong" not in r.err, "a bad token: where it comes from, not what it is", r)
     r = reel(mock, h, "hub", "whoami", HF_TOKEN="hf_\x01x")
     check(fails(r, 1, "HF_TOKEN"), "a token that would break a header", r)
+    check("unset it" in r.err and "reel hub login" not in r.err, "the variable is to be changed", r)
     r = reel(mock, h, "hub", "login", "--offline", stdin=WRITE)
     check(fails(r, 1, "logging in is not possible in offline mode"), "no login offline", r)
     check(fails(reel(mock, h, "hub", "whoami", "--offline", HF_TOKEN=WRITE), 1, "is not possible in offline mode"), "nor whoami")
@@ -79,6 +81,17 @@ def other_places():
     check(r.code == 0 and read(h + "/deep/er/t") == WRITE.encode() and os.path.exists(h + "/deep/er/stored_tokens"), "HF_TOKEN_PATH", r)
     r = reel(mock, h, "hub", "whoami", HF_TOKEN_PATH=h + "/deep/er/t", HF_HUB_DISABLE_IMPLICIT_TOKEN="1")
     check(fails(r, 1, "nobody is logged in"), "HF_HUB_DISABLE_IMPLICIT_TOKEN", r)
+    for bits in (0o1777, 0o755, 0o770):
+        shared = os.path.join(h, "shared%o" % bits)
+        os.mkdir(shared)
+        os.chmod(shared, bits)
+        r = reel(mock, h, "hub", "login", stdin=WRITE, HF_TOKEN_PATH=shared + "/t")
+        check(r.code == 0 and stat.S_IMODE(os.stat(shared).st_mode) == bits and mode(shared + "/t") == 0o600, "a folder %o that was there stays so" % bits, r)
+    check(mode(h + "/deep/er") == 0o700, "one that is made is closed to others")
+    os.mkdir(h + "/cwd")
+    home_of = pwd.getpwuid(os.getuid())
+    r = reel(mock, h, "hub", "whoami", cwd=h + "/cwd", HF_HOME="~%s/reel-none" % home_of.pw_name)
+    check(fails(r, 1, home_of.pw_dir.rstrip("/") + "/reel-none/token"), "~USER in HF_HOME", r)
     h = home()
     write(h + "/token", WRITE)
     write(h + "/stored_tokens", "[web]\nhf_token = %s\nrefresh_token = r\nexpires_at = 1000\n" % WRITE)

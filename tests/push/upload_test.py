@@ -98,6 +98,16 @@ def places():
 
 def refusals():
     fresh()
+    one = folder("one", {"b.txt": "b"})
+    for place in ("/abs", "../x", "a/../b", "x/.git", ".cache/x", "a//b"):
+        r = refused(reel("hub", "upload", "acme/place", one, place), "%s is no place in a repository" % place, "PATH_IN_REPO", place)
+        check("b.txt" not in r.err, "no file is blamed", r)
+    for option in ("--commit_message", "--commit_description"):
+        refused(reel("hub", "upload", "acme/place", one, option, b"bad\xff"), option + " that is not UTF-8", option, "UTF-8")
+    check(not seen(), "nothing was asked", seen())
+    check(reel("hub", "upload", "acme/place", one, "in/side/").code == 0 and sorted(files("acme/place")) == ["in/side/b.txt"], "a folder that ends in /")
+    refused(reel("hub", "upload", "acme/place", one, "--offline"), "offline", "sending to acme/place is not possible in offline mode")
+    fresh()
     up = folder("up", contents(3))
     r = reel("hub", "upload", "acme/priv", up, "--private")
     check(r.code == 0 and near.hub.load("model", "acme/priv")["private"], "a private repository", r)
