@@ -18,17 +18,6 @@ const reel_weights_form reel_weights_form_of[REEL_WEIGHTS_FORMS] = {
 typedef reel_status open_fn(const char *path, reel_tensors *out, reel_error *err);
 static open_fn *const openers[REEL_WEIGHTS_FORMS] = {reel_st_open, reel_st_open, reel_torch_open, reel_torch_open};
 
-/* A shard lies in the folder of its index: a name with a path in it would make us read another file. */
-static bool plain_name(const char *name)
-{
-    if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strlen(name) > 255)
-        return false;
-    for (const char *p = name; *p != '\0'; p++)
-        if (*p == '/' || *p == '\\' || (unsigned char)*p < 0x20 || *p == 0x7f)
-            return false;
-    return true;
-}
-
 static int compare_shards(const void *a, const void *b)
 {
     const reel_weights_place *x = a, *y = b;
@@ -61,10 +50,10 @@ reel_status reel_weights_places_read(const reel_json *index, const char *path, r
         return reel_fail_nomem(err, path);
     for (void *it = reel_json_first(map); it != NULL; it = reel_json_next(map, it)) {
         const char *name = reel_json_string(reel_json_value(it));
-        if (name == NULL || !plain_name(name)) {
+        if (name == NULL || !reel_path_is_below(name)) {
             reel_weights_places_free(&p);
-            return reel_fail(err, REEL_ERR_FORMAT, "%s: weight_map: tensor %s: the shard %s%.200s%s is not a plain file name (no "
-                             "path, nothing outside the folder)", path, reel_json_key(it), name != NULL ? "'" : "",
+            return reel_fail(err, REEL_ERR_FORMAT, "%s: weight_map: tensor %s: the shard %s%.200s%s is not the name of a file in "
+                             "the folder or below it", path, reel_json_key(it), name != NULL ? "'" : "",
                              name != NULL ? name : "value", name != NULL ? "'" : "");
         }
         p.place[p.n++] = (reel_weights_place){name, reel_json_key(it)};
@@ -81,24 +70,37 @@ reel_status reel_weights_places_read(const reel_json *index, const char *path, r
     return REEL_OK;
 }
 
-/* Adds the shard of places [from, to) to `all`. The index says which tensor lies in which shard; the shard must agree. */
-static reel_status open_shard(open_fn *open, const char *dir, const reel_weights_place *from, const reel_weights_place *to,
-                              const char *path, reel_tensors *all, reel_error *err)
+static reel_status open_shard(open_fn *open, const char *dir, const char *name, const char *path, reel_tensors *all, reel_error *err)
 {
     reel_status status = REEL_OK;
     reel_tensors shard = {0};
-    char *file = reel_path_join(dir, from->shard);
+    char *file = reel_path_join(dir, name);
     if (file == NULL)
         return reel_fail_nomem(err, path);
+    REEL_TRY(reel_path_check_stays(dir, file, err));
     REEL_TRY(open(file, &shard, err));
-    for (const reel_weights_place *p = from; p < to; p++)
-        if (reel_tensors_find(&shard, p->tensor) == NULL)
-            REEL_TRY(reel_fail(err, REEL_ERR_FORMAT, "%s: tensor %s is not in %s, where the index says it is", path, p->tensor, p->shard));
     REEL_TRY(reel_tensors_append(all, &shard, path, err));
 done:
     reel_tensors_close(&shard);
     reel_free(file);
     return status;
+}
+
+/* As transformers reads it, the map says which shards there are; a tensor is found where it is. */
+static reel_status note_absent(const reel_weights_places *p, const char *path, reel_tensors *all, reel_error *err)
+{
+    all->absent = reel_calloc(p->n, sizeof *all->absent);
+    if (all->absent == NULL)
+        return reel_fail_nomem(err, path);
+    for (size_t i = 0; i < p->n; i++) {
+        if (reel_tensors_find(all, p->place[i].tensor) != NULL)
+            continue;
+        all->absent[all->absents] = reel_strdup(p->place[i].tensor);
+        if (all->absent[all->absents] == NULL)
+            return reel_fail_nomem(err, path);
+        all->absents++;
+    }
+    return REEL_OK;
 }
 
 static reel_status open_index(open_fn *open, const char *dir, const char *path, reel_tensors *out, reel_error *err)
@@ -112,11 +114,10 @@ static reel_status open_index(open_fn *open, const char *dir, const char *path, 
     all.path = reel_strdup(path);
     if (all.path == NULL)
         REEL_TRY(reel_fail_nomem(err, path));
-    for (size_t i = 0, next; i < p.n; i = next) {
-        next = reel_weights_places_next(&p, i);
-        REEL_TRY(open_shard(open, dir, p.place + i, p.place + next, path, &all, err));
-    }
+    for (size_t i = 0; i < p.n; i = reel_weights_places_next(&p, i))
+        REEL_TRY(open_shard(open, dir, p.place[i].shard, path, &all, err));
     REEL_TRY(reel_tensors_sort(&all, path, err));
+    REEL_TRY(note_absent(&p, path, &all, err));
     *out = all;
     all = (reel_tensors){0};
 done:

@@ -111,7 +111,7 @@ def names():
         write(bare + "/model.safetensors.index.json", json.dumps({"metadata": {}, "weight_map": {"w": bad}}))
         mock.seed("acme/bare", bare)
         r = run("model", "info", "acme/bare")
-        check(fails(r, 1, "weight_map", "plain file name"), "a shard called %s" % bad, r)
+        check(fails(r, 1, "weight_map", "in the folder or below"), "a shard called %s" % bad, r)
     for bad in (".git", "C:x", "\xff\\"):
         write(bare + "/model.safetensors.index.json", json.dumps({"metadata": {}, "weight_map": {"w": bad}}))
         mock.seed("acme/bare", bare)
@@ -149,7 +149,7 @@ def shards():
     place = {}
 
     def shard(i, own):
-        name = "model-%05d-of-%05d.safetensors" % (i + 1, n)
+        name = "%smodel-%05d-of-%05d.safetensors" % ("in/part/" if i % 2 else "", i + 1, n)
         head, body = {}, b""
         for k, t in own.items():
             raw = data[8 + size + t["data_offsets"][0]:8 + size + t["data_offsets"][1]]
@@ -172,7 +172,10 @@ def shards():
     r = run("model", "info", "acme/shards", "--json")
     gets = [e["path"].split("?")[0] for e in mock.log("GET", server="cdn")]
     check(r.code == 0 and json.loads(r.out)["parameters"] == json.loads(run("model", "info", WORK + "/model", "--json").out)["parameters"],
-          "a model of %d shards" % n, r)
+          "a model of %d shards, half of them in a folder of their own" % n, r)
+    check(len([p for p in tree(H + "/hub/models--acme--shards/snapshots") if "/in/part/model-" in "/" + p]) == n // 2, "which the cache has as well")
+    r = run("model", "info", "acme/shards", "--json", "--offline")
+    check(r.code == 0, "and offline", r)
     check(len(gets) == len(set(gets)) and not [e for e in mock.log() if "spare" in e["path"]], "each is fetched once, and no other", len(gets))
 
 
