@@ -8,7 +8,8 @@
 /* source[i]: the tensor of parameter i, or NULL; used[t]: tensor t belongs to one. */
 typedef struct reel_matching { const reel_tensor **source; bool *used; } reel_matching;
 
-/* REEL_ERR_NOT_FOUND: an index of shards names a tensor of the model that is in none of them. Exact names win; then other spellings (reel_tensor_plain_name), with and without the architecture's prefix. */
+/* Exact names win; then other spellings (reel_tensor_plain_name), with and without the architecture's prefix. REEL_ERR_NOT_FOUND
+ * where an index of shards names a tensor of the model that is in none of them. */
 reel_status reel_match(const reel_tensors *st, const reel_arch *arch, const reel_params *params, const char *what, reel_matching *out,
                        reel_error *err);
 void reel_matching_free(reel_matching *m);

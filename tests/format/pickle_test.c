@@ -176,7 +176,8 @@ static void tensors_with_types_of_their_own(void **state)
     (void)state;
     static const struct { const char *name; reel_dtype dtype; } types[] = {
         {"uint16", REEL_U16}, {"uint32", REEL_U32}, {"uint64", REEL_U64}, {"float8_e4m3fn", REEL_F8_E4M3}, {"float8_e5m2", REEL_F8_E5M2},
-        {"float8_e4m3fnuz", REEL_F8_E4M3FNUZ}, {"float8_e5m2fnuz", REEL_F8_E5M2FNUZ}, {"float8_e8m0fnu", REEL_F8_E8M0}, {"complex32", REEL_C32},
+        {"float8_e4m3fnuz", REEL_F8_E4M3FNUZ}, {"float8_e5m2fnuz", REEL_F8_E5M2FNUZ}, {"float8_e8m0fnu", REEL_F8_E8M0},
+        {"complex32", REEL_C32},
     };
     reel_text t = {0};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
@@ -272,7 +273,8 @@ static void damaged_pickles(void **state)
     (void)state;
     static const struct { const char *bytes; size_t n; const char *word; } bad[] = {
         {BYTES(""), "protocol"}, {BYTES("\x80"), "protocol"}, {BYTES("N."), "protocol"}, {BYTES("\x80\x02"), "no end"},
-        {BYTES("\x80\x04N."), "protocol 4"}, {BYTES("\x80\x05N."), "protocol 5"}, {BYTES("\x80\x01N."), "protocol 1"}, {BYTES("\x80\x02."), "state dict alone"},
+        {BYTES("\x80\x04N."), "protocol 4"}, {BYTES("\x80\x05N."), "protocol 5"}, {BYTES("\x80\x01N."), "protocol 1"},
+        {BYTES("\x80\x02."), "state dict alone"},
         {BYTES("\x80\x02NN."), "state dict alone"}, {BYTES("\x80\x02(N."), "state dict alone"}, {BYTES("\x80\x02}.."), "behind its end"},
         {BYTES("\x80\x02R"), "stack is empty"}, {BYTES("\x80\x02NR"), "stack is empty"}, {BYTES("\x80\x02t"), "mark"},
         {BYTES("\x80\x02u"), "mark"}, {BYTES("\x80\x02" "e"), "mark"}, {BYTES("\x80\x02N(\x85"), "stack is empty"},
@@ -301,11 +303,16 @@ static void damaged_pickles(void **state)
         {BYTES("\x80\x02" "ctorch._utils\n_rebuild_parameter\n(NNNNtR."), "three arguments"},
         {BYTES("\x80\x02" "ctorch._tensor\n_rebuild_from_type_v2\nNNN\x87R."), "four arguments"},
         {BYTES("\x80\x02" "ctorch._tensor\n_rebuild_from_type_v2\n(NNNNtR."), "must be a global"},
-        {BYTES("\x80\x02" "ctorch._tensor\n_rebuild_from_type_v2\n(ccollections\nOrderedDict\nctorch\nTensor\n)NtR."), "something else than a tensor"},
-        {BYTES("\x80\x02" "ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._tensor\n_rebuild_from_type_v2\nctorch\nTensor\n)NtR."), "something else"},
-        {BYTES("\x80\x02" "ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_tensor_v2\nccollections\nOrderedDict\n)NtR."), "something else"},
-        {BYTES("\x80\x02" "ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_tensor_v2\nctorch\nTensor\nNNtR."), "must be a tuple"},
-        {BYTES("\x80\x02" "ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_tensor_v2\nctorch\nTensor\n)NtR."), "six or seven arguments"},
+        {BYTES("\x80\x02" "ctorch._tensor\n_rebuild_from_type_v2\n(ccollections\nOrderedDict\nctorch\nTensor\n)NtR."),
+         "something else than a tensor"},
+        {BYTES("\x80\x02" "ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._tensor\n_rebuild_from_type_v2\nctorch\nTensor\n)NtR."),
+         "something else"},
+        {BYTES("\x80\x02" "ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_tensor_v2\nccollections\nOrderedDict\n)NtR."),
+         "something else"},
+        {BYTES("\x80\x02" "ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_tensor_v2\nctorch\nTensor\nNNtR."),
+         "must be a tuple"},
+        {BYTES("\x80\x02" "ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_tensor_v2\nctorch\nTensor\n)NtR."),
+         "six or seven arguments"},
         {BYTES("\x80\x02" "ctorch\nTensor\n)R."), "REDUCE would call"}, {BYTES("\x80\x02" "ctorch\nuint16\n)R."), "REDUCE would call"},
         {BYTES("\x80\x02" "ctorch._utils\n_rebuild_tensor_v2\n(NNNNNNtR."), "must be a storage"},
         {BYTES("\x80\x02NQ."), "persistent id"}, {BYTES("\x80\x02)Q."), "persistent id"},

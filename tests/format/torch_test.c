@@ -202,7 +202,8 @@ static void every_field_of_a_zip_is_checked(void **state)
         {end64, 0, 40, 8, UINT64_MAX, "outside the file"}, {end64, 0, 40, 8, 5, "contradict"}, {end64, 0, 48, 8, 5, "contradict"},
         {locator, 0, 4, 4, 1, "several disks"}, {locator, 0, 8, 8, UINT64_MAX, "outside the file"}, {locator, 0, 8, 8, 3, "zip64 record"},
         {locator, 0, 16, 4, 2, "several disks"},
-        {central, 0, 0, 1, 'X', "directory is missing"}, {central, 0, 8, 2, 1, "encrypted"}, {central, 0, 10, 2, 8, "another name or method"},
+        {central, 0, 0, 1, 'X', "directory is missing"}, {central, 0, 8, 2, 1, "encrypted"},
+        {central, 0, 10, 2, 8, "another name or method"},
         {central, 1, 20, 4, 23, "two sizes"}, {central, 1, 24, 4, 23, "two sizes"}, {central, 2, 28, 2, 60000, "goes beyond its end"},
         {central, 0, 28, 2, 0, "no name"}, {central, 2, 30, 2, 60000, "goes beyond its end"}, {central, 2, 32, 2, 60000, "goes beyond its end"},
         {central, 0, 34, 2, 1, "several disks"}, {central, 1, 42, 4, 0, "another name or method"}, {central, 1, 42, 4, 0x7FFFFFFF, "not where"},
@@ -424,7 +425,8 @@ static void types_of_their_own(void **state)
     (void)state;
     static const uint16_t stored[5] = {1, 2, 3, 60000, 5};
     static const struct { const char *type; size_t bytes; int64_t told, offset; reel_dtype dtype; const char *word; } cases[] = {
-        {"uint16", 10, 10, 2, REEL_U16, NULL}, {"uint16", 10, 10, 3, REEL_U16, "outside its storage"}, {"uint32", 10, 10, 0, REEL_U32, "outside"},
+        {"uint16", 10, 10, 2, REEL_U16, NULL}, {"uint16", 10, 10, 3, REEL_U16, "outside its storage"},
+        {"uint32", 10, 10, 0, REEL_U32, "outside"},
         {"uint16", 10, 5, 0, REEL_U16, "size of 5 elements of U8"}, {"float8_e5m2", 9, 9, 6, REEL_F8_E5M2, NULL},
         {"uint16", 9, 9, 1, REEL_U16, NULL}, {"uint16", 9, 9, 2, REEL_U16, "outside"}, {"complex32", 10, 10, 0, REEL_C32, "outside"},
     };
@@ -458,7 +460,8 @@ static void types_of_their_own(void **state)
         else {
             assert_int_equal(t.tensor[0].dtype, cases[i].dtype);
             assert_int_equal(t.tensor[0].bytes, 3 * reel_dtype_size(cases[i].dtype));
-            assert_memory_equal(t.tensor[0].data, (const char *)stored + (size_t)cases[i].offset * reel_dtype_size(cases[i].dtype), t.tensor[0].bytes);
+            assert_memory_equal(t.tensor[0].data,
+                (const char *)stored + (size_t)cases[i].offset * reel_dtype_size(cases[i].dtype), t.tensor[0].bytes);
             reel_tensors_close(&t);
         }
         reel_text_free(&p);
@@ -593,9 +596,11 @@ static void bad_indexes(void **state)
 {
     (void)state;
     static const struct { const char *map, *word; } bad[] = {
-        {"{\"a\": \"../pytorch_model-1.bin\"}", "in the folder or below"}, {"{\"a\": \"/etc/passwd\"}", "or below"}, {"{\"a\": \"pytorch_model-3.bin\"}", "no such file"},
+        {"{\"a\": \"../pytorch_model-1.bin\"}", "in the folder or below"}, {"{\"a\": \"/etc/passwd\"}", "or below"},
+        {"{\"a\": \"pytorch_model-3.bin\"}", "no such file"},
         {"{\"a\": \"model-1.safetensors\"}", "not a file of torch.save"},
-        {"{\"a\": \"pytorch_model-1.bin\", \"b\": \"copy.bin\"}", "twice"}, {"{\"b\": \"pytorch_model-2.bin\", \"a\": \"both.bin\"}", "twice"},
+        {"{\"a\": \"pytorch_model-1.bin\", \"b\": \"copy.bin\"}", "twice"},
+        {"{\"b\": \"pytorch_model-2.bin\", \"a\": \"both.bin\"}", "twice"},
     };
     reel_text z = {0};
     const float x = 1;
@@ -627,7 +632,8 @@ int main(void)
         cmocka_unit_test(the_directory_ends_at_the_end),
         cmocka_unit_test(zip64_fields_are_checked), cmocka_unit_test(compressed_entries), cmocka_unit_test(scripted_modules),
         cmocka_unit_test(names_and_records), cmocka_unit_test(views_that_do_not_fit),
-        cmocka_unit_test(views_come_as_rows), cmocka_unit_test(types_of_their_own), cmocka_unit_test(sharing_has_a_limit), cmocka_unit_test(cut_and_changed),
+        cmocka_unit_test(views_come_as_rows), cmocka_unit_test(types_of_their_own), cmocka_unit_test(sharing_has_a_limit),
+        cmocka_unit_test(cut_and_changed),
         cmocka_unit_test(no_memory), cmocka_unit_test(which_file_of_a_folder), cmocka_unit_test(bad_indexes),
     };
     return cmocka_run_group_tests_name("torch", tests, setup, teardown);

@@ -269,7 +269,8 @@ static void other_types_load(void **state)
     *entry_of(&s, next) = (reel_st_entry){next, REEL_F8_E5M2, {1, {12}}, wider};
     put_back(&s);
     BED_OK(reel_model_load(ctx, dir, NULL, &m, NULL, bed_err));
-    const float *e4 = m->weights + reel_params_find(&m->params, layer)->offset, *e5 = m->weights + reel_params_find(&m->params, next)->offset;
+    const float *e4 = m->weights + reel_params_find(&m->params, layer)->offset,
+        *e5 = m->weights + reel_params_find(&m->params, next)->offset;
     assert_true(e4[0] == 1 && e4[1] == -1 && e4[2] == 0x1p-9f && e4[3] == 448 && e4[4] == 0 && e4[5] == 0);
     assert_true(e5[0] == 1 && e5[1] == -1 && e5[2] == 0x1p-16f && e5[3] == 57344);
     const float *c = m->weights + reel_params_find(&m->params, "classifier.bias")->offset;
@@ -591,7 +592,8 @@ int main(void)
         cmocka_unit_test(plain_folder), cmocka_unit_test(flops_of_known_models), cmocka_unit_test(other_names_load),
         cmocka_unit_test(exact_names_win), cmocka_unit_test(torch_files_load),
         cmocka_unit_test(other_types_load), cmocka_unit_test(pretraining_checkpoint), cmocka_unit_test(labels_and_heads),
-        cmocka_unit_test(damaged_checkpoints), cmocka_unit_test(index_of_lost_tensors), cmocka_unit_test(missing_files), cmocka_unit_test(save_and_reload),
+        cmocka_unit_test(damaged_checkpoints), cmocka_unit_test(index_of_lost_tensors), cmocka_unit_test(missing_files),
+        cmocka_unit_test(save_and_reload),
         cmocka_unit_test(other_frames), cmocka_unit_test(plan_is_checked_against_memory), cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests_name("checkpoint", tests, setup, teardown);

@@ -119,7 +119,8 @@ def other_types(source, tensors, px, want):
 
 INDEXES = {
     "index with a name too many": lambda where: where.update({"extra.weight": next(iter(where.values()))}),
-    "index with a wrong shard": lambda where: where.update({"classifier.bias": next(v for v in where.values() if v != where["classifier.bias"])}),
+    "index with a wrong shard": lambda where: where.update(
+        {"classifier.bias": next(v for v in where.values() if v != where["classifier.bias"])}),
     "shards below the folder": None,
 }
 
@@ -130,7 +131,8 @@ def put_index(path, tensors, change, lost=None):
     os.makedirs(os.path.join(path, top), exist_ok=True)
     where = {k: f"{top}{i % 3}.safetensors" for i, k in enumerate(sorted(tensors))}
     for n in sorted(set(where.values())):
-        save_file({k: v.clone() for k, v in tensors.items() if where[k] == n and k != lost}, os.path.join(path, n), metadata={"format": "pt"})
+        own = {k: v.clone() for k, v in tensors.items() if where[k] == n and k != lost}
+        save_file(own, os.path.join(path, n), metadata={"format": "pt"})
     if change is not None:
         change(where)
     with open(os.path.join(path, "model.safetensors.index.json"), "w") as f:
@@ -200,8 +202,8 @@ def classification():
         half, _ = loads(VideoMAEForVideoClassification, path, dtype=torch.float32)
         compare(name, path, px, m.reference(half, px)[0])
     for protocol in (2, 3, 4, 5):
-        refused(source, f"legacy, protocol {protocol}", lambda p: put_bin(p, tensors, _use_new_zipfile_serialization=False, pickle_protocol=protocol),
-                "before version 1.6")
+        refused(source, f"legacy, protocol {protocol}", lambda p: put_bin(
+            p, tensors, _use_new_zipfile_serialization=False, pickle_protocol=protocol), "before version 1.6")
     for protocol in (4, 5):
         refused(source, f"protocol {protocol}", lambda p: put_bin(p, tensors, pickle_protocol=protocol), f"protocol {protocol}")
     bias = "classifier.bias"
@@ -209,8 +211,10 @@ def classification():
     refused(source, "negative view", lambda p: put_bin(p, {**tensors, bias: turned}), bias + " is a conjugate or negative view")
     refused(source, "whole numbers", lambda p: put_bin(p, {**tensors, bias: tensors[bias].to(torch.int8)}), bias + " has dtype I8")
     refused(source, "complex", lambda p: put_bin(p, {**tensors, bias: tensors[bias].to(torch.complex128)}), bias + " has dtype complex128")
-    refused(source, "scripted", lambda p: torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), os.path.join(p, "pytorch_model.bin")), "scripted module")
-    refused(source, "lost shard tensor", lambda p: put_index(p, tensors, lambda where: None, lost=bias), bias + ", which none of its shards has")
+    script = torch.jit.script(torch.nn.Linear(2, 2))
+    refused(source, "scripted", lambda p: torch.jit.save(script, os.path.join(p, "pytorch_model.bin")), "scripted module")
+    refused(source, "lost shard tensor", lambda p: put_index(p, tensors, lambda where: None, lost=bias),
+            bias + ", which none of its shards has")
 
 
 def base_models():
