@@ -56,7 +56,7 @@ reel_status reel_weights_places_read(const reel_json *index, const char *path, r
                              "the folder or below it", path, reel_json_key(it), name != NULL ? "'" : "",
                              name != NULL ? name : "value", name != NULL ? "'" : "");
         }
-        p.place[p.n++] = (reel_weights_place){name, reel_json_key(it)};
+        p.place[p.n++] = (reel_weights_place){name, reel_json_key(it), false};
     }
     qsort(p.place, p.n, sizeof *p.place, compare_shards);
     for (size_t i = 0; i < p.n; i = reel_weights_places_next(&p, i))
@@ -70,15 +70,19 @@ reel_status reel_weights_places_read(const reel_json *index, const char *path, r
     return REEL_OK;
 }
 
-static reel_status open_shard(open_fn *open, const char *dir, const char *name, const char *path, reel_tensors *all, reel_error *err)
+/* Adds the shard of places [from, to) to `all`. */
+static reel_status open_shard(open_fn *open, const char *dir, reel_weights_place *from, const reel_weights_place *to,
+                              const char *path, reel_tensors *all, reel_error *err)
 {
     reel_status status = REEL_OK;
     reel_tensors shard = {0};
-    char *file = reel_path_join(dir, name);
+    char *file = reel_path_join(dir, from->shard);
     if (file == NULL)
         return reel_fail_nomem(err, path);
     REEL_TRY(reel_path_check_stays(dir, file, err));
     REEL_TRY(open(file, &shard, err));
+    for (reel_weights_place *p = from; p < to; p++)
+        p->lacks = reel_tensors_find(&shard, p->tensor) == NULL;
     REEL_TRY(reel_tensors_append(all, &shard, path, err));
 done:
     reel_tensors_close(&shard);
@@ -86,15 +90,18 @@ done:
     return status;
 }
 
-/* As transformers reads it, the map says which shards there are; a tensor is found where it is. */
+/* A tensor in another shard than the index says is refused: they are not of one checkpoint. In none is for the model to judge. */
 static reel_status note_absent(const reel_weights_places *p, const char *path, reel_tensors *all, reel_error *err)
 {
     all->absent = reel_calloc(p->n, sizeof *all->absent);
     if (all->absent == NULL)
         return reel_fail_nomem(err, path);
     for (size_t i = 0; i < p->n; i++) {
-        if (reel_tensors_find(all, p->place[i].tensor) != NULL)
+        if (!p->place[i].lacks)
             continue;
+        if (reel_tensors_find(all, p->place[i].tensor) != NULL)
+            return reel_fail(err, REEL_ERR_FORMAT, "%s: tensor %s is not in %s, where the index says it is, but in another shard", path,
+                             p->place[i].tensor, p->place[i].shard);
         all->absent[all->absents] = reel_strdup(p->place[i].tensor);
         if (all->absent[all->absents] == NULL)
             return reel_fail_nomem(err, path);
@@ -114,8 +121,10 @@ static reel_status open_index(open_fn *open, const char *dir, const char *path, 
     all.path = reel_strdup(path);
     if (all.path == NULL)
         REEL_TRY(reel_fail_nomem(err, path));
-    for (size_t i = 0; i < p.n; i = reel_weights_places_next(&p, i))
-        REEL_TRY(open_shard(open, dir, p.place[i].shard, path, &all, err));
+    for (size_t i = 0, next; i < p.n; i = next) {
+        next = reel_weights_places_next(&p, i);
+        REEL_TRY(open_shard(open, dir, p.place + i, p.place + next, path, &all, err));
+    }
     REEL_TRY(reel_tensors_sort(&all, path, err));
     REEL_TRY(note_absent(&p, path, &all, err));
     *out = all;

@@ -245,13 +245,12 @@ static void shards_are_one(void **state)
     reel_tensors_close(&st);
 }
 
-/* The map says which shards there are; a tensor is found where it is, and names that are nowhere are told to the model. */
-static void shards_are_found_where_they_are(void **state)
+/* Shards of which the map names a part, in folders below, by links; names that are nowhere are told to the model. */
+static void shards_in_other_places(void **state)
 {
     (void)state;
     static const char *const maps[] = {
-        "{\"a\":\"one.safetensors\",\"b\":\"two.safetensors\",\"c\":\"two.safetensors\"}",
-        "{\"a\":\"one.safetensors\",\"x\":\"two.safetensors\"}",
+        "{\"b\":\"one.safetensors\",\"c\":\"two.safetensors\"}", "{\"b\":\"one.safetensors\",\"x\":\"two.safetensors\"}",
         "{\"a\":\"sub/deep/two.safetensors\",\"b\":\"link.safetensors\",\"y\":\"link.safetensors\"}",
         "{\"a\":\"in/two.safetensors\",\"b\":\"one.safetensors\"}",
     };
@@ -342,6 +341,7 @@ static void bad_indexes(void **state)
         {"{\"a\":\"./two.safetensors\"}", "or below"}, {"{\"a\":\"x//two.safetensors\"}", "or below"}, {"{\"a\":\"x/\"}", "or below"},
         {"{\"a\":\"none/two.safetensors\"}", "none/two.safetensors: no such file"}, {"{\"a\":\"out/two.safetensors\"}", "leads out"},
         {"{\"a\":\"three.safetensors\"}", "three.safetensors"},
+        {"{\"a\":\"one.safetensors\",\"b\":\"two.safetensors\"}", "tensor a is not in one.safetensors, where the index says"},
         {"{\"x\":\"three.safetensors\",\"a\":\"two.safetensors\"}", "three.safetensors"},
         {"{\"a\":\"copy.safetensors\",\"c\":\"two.safetensors\"}", "twice"},
     };
@@ -397,7 +397,7 @@ int main(void)
         cmocka_unit_test(deep_nesting_is_refused), cmocka_unit_test(files_of_false_length),
         cmocka_unit_test(bytes_equal_the_reference), cmocka_unit_test(metadata_and_values_come_back),
         cmocka_unit_test(writing_refuses_what_it_cannot), cmocka_unit_test(shards_are_one),
-        cmocka_unit_test(shards_are_found_where_they_are), cmocka_unit_test(many_shards),
+        cmocka_unit_test(shards_in_other_places), cmocka_unit_test(many_shards),
         cmocka_unit_test(bad_indexes), cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests_name("safetensors", tests, setup, teardown);

@@ -119,8 +119,6 @@ def other_types(source, tensors, px, want):
 
 INDEXES = {
     "index with a name too many": lambda where: where.update({"extra.weight": next(iter(where.values()))}),
-    "index with a wrong shard": lambda where: where.update(
-        {"classifier.bias": next(v for v in where.values() if v != where["classifier.bias"])}),
     "shards below the folder": None,
 }
 
@@ -213,6 +211,8 @@ def classification():
     refused(source, "complex", lambda p: put_bin(p, {**tensors, bias: tensors[bias].to(torch.complex128)}), bias + " has dtype complex128")
     script = torch.jit.script(torch.nn.Linear(2, 2))
     refused(source, "scripted", lambda p: torch.jit.save(script, os.path.join(p, "pytorch_model.bin")), "scripted module")
+    refused(source, "wrong shard", lambda p: put_index(p, tensors, lambda where: where.update(
+        {bias: next(v for v in where.values() if v != where[bias])})), bias + " is not in ")
     refused(source, "lost shard tensor", lambda p: put_index(p, tensors, lambda where: None, lost=bias),
             bias + ", which none of its shards has")
 
