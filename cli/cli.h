@@ -40,7 +40,7 @@ typedef struct cli_term {
     bool live;        /* stderr is a terminal that takes bars and colours */
     bool live_out;    /* the same of stdout */
     bool utf8;
-    int width;        /* columns, at least 40 */
+    int width;        /* columns, at least 10 */
 } cli_term;
 
 /* The line at the bottom of a terminal that is drawn again and again. */

@@ -53,7 +53,7 @@ static int fold(FILE *out, const char *text, int at)
 static int row_lines(FILE *out, const reel_option *row)
 {
     static const char *const value[] = { [REEL_OPTION_BOOL] = "", [REEL_OPTION_INT] = " N", [REEL_OPTION_FLOAT] = " X",
-                                         [REEL_OPTION_STRING] = " TEXT", [REEL_OPTION_CHOICE] = " WORD" };
+                                         [REEL_OPTION_STRING] = " TEXT", [REEL_OPTION_CHOICE] = " WORD", [REEL_OPTION_LIST] = " TEXT" };
     const bool is_true = row->type == REEL_OPTION_BOOL && strcmp(row->default_value, "true") == 0;
     char head[96], text[CLI_TEXT];
     const int n = snprintf(head, sizeof head, "  --%s%s", row->name, is_true ? " true|false" : value[row->type]);

@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
@@ -27,21 +28,65 @@ static bool read_line(char token[TOKEN_MOST])
     return true;
 }
 
-/* What is typed is not shown; the terminal is put right whatever happens. */
+/* ---- typed on a terminal, and not shown ---- */
+
+/* For the handlers: how the terminal was, how it is while the token is typed, and what is asked. */
+static struct termios before, quiet;
+static char prompt[512];
+
+static void handle(int number, void (*handler)(int))
+{
+    struct sigaction action = { .sa_handler = handler }, old;
+    sigemptyset(&action.sa_mask);
+    if (sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+        sigaction(number, &action, NULL);
+}
+
+/* Ctrl-Z: the shell gets its terminal as it was. */
+static void on_stop(int number)
+{
+    const int e = errno;
+    sigset_t set;
+    tcsetattr(STDIN_FILENO, TCSANOW, &before);
+    signal(number, SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    raise(number);  /* stands still here until fg */
+    handle(number, on_stop);
+    errno = e;
+}
+
+/* fg: shells put the terminal as they have it, with an echo. */
+static void on_continue(int number)
+{
+    const int e = errno;
+    (void)number;
+    tcsetattr(STDIN_FILENO, TCSANOW, &quiet);
+    const ssize_t n = write(STDERR_FILENO, prompt, strlen(prompt));
+    (void)n;
+    errno = e;
+}
+
+/* The terminal is put right whatever happens. */
 static bool ask(char token[TOKEN_MOST])
 {
-    struct termios before, quiet;
     const char *endpoint = getenv("HF_ENDPOINT");
     if (tcgetattr(STDIN_FILENO, &before) != 0)
         return read_line(token);
     quiet = before;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
     quiet.c_lflag |= ECHONL;
-    fprintf(stderr, "token of %s (not shown; made under settings/tokens there): ",
-            endpoint != NULL && endpoint[0] != '\0' ? endpoint : "https://huggingface.co");
+    snprintf(prompt, sizeof prompt, "token of %.400s (not shown; made under settings/tokens there): ",
+             endpoint != NULL && endpoint[0] != '\0' ? endpoint : "https://huggingface.co");
+    handle(SIGTSTP, on_stop);
+    handle(SIGCONT, on_continue);
+    fputs(prompt, stderr);
     fflush(stderr);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
     const bool good = read_line(token);
+    handle(SIGCONT, SIG_DFL);
+    handle(SIGTSTP, SIG_DFL);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
     return good;
 }
@@ -50,6 +95,9 @@ static reel_status run(cli *c, reel_error *err)
 {
     char token[TOKEN_MOST];
     reel_hub_user *user = NULL;
+    const reel_status possible = reel_hub_login_check(c->ctx, err);
+    if (possible != REEL_OK)
+        return possible;
     const bool read = isatty(STDIN_FILENO) ? ask(token) : read_line(token);
     const size_t length = read ? strlen(token) : 0;
     if (!read || length + 1 == TOKEN_MOST)

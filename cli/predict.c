@@ -152,7 +152,7 @@ static reel_status run(cli *c, reel_error *err)
 
 const cli_verb cli_verb_predict = {
     .name = "predict", .group = "use", .line = "labels and scores of videos",
-    .usage = "--model DIR VIDEO... [options]",
+    .usage = "--model DIR (VIDEO | ORG/NAME:FILE | URL)... [options]",
     .example = { "predict --model run1 dunk.avi", "predict --model run1 clips/ > labels.tsv" },
     .job = REEL_JOB_PREDICT, .inputs = true, .run = run,
 };

@@ -21,6 +21,16 @@ static void cells_text(char *out, size_t size, int cells, double share, bool utf
     snprintf(out + used, size - used, "%s", utf8 ? "\033[0m" : "");
 }
 
+/* Bytes of as much of UTF-8 text as `most` columns hold. */
+static int beginning(const char *text, int most)
+{
+    int n = 0;
+    for (int columns = 0; text[n] != '\0'; n++)
+        if ((text[n] & 0xC0) != 0x80 && columns++ == most)
+            break;
+    return n;
+}
+
 void cli_bar_draw(cli *c, const char *left, double share, const char *right)
 {
     char bar[768] = "";
@@ -33,11 +43,14 @@ void cli_bar_draw(cli *c, const char *left, double share, const char *right)
         cells_text(bar, sizeof bar, cells, share, c->term.utf8);
     pthread_mutex_lock(&c->bar.lock);
     c->bar.drawn = now;
-    snprintf(c->bar.text, sizeof c->bar.text, "%s  %s%s%s", left, bar, bar[0] != '\0' ? "  " : "", right);
-    if (cells >= BAR_LEAST || cli_columns(c->bar.text) < c->term.width)  /* a line that wraps cannot be taken back */
-        fprintf(stderr, "\r\033[K%s", c->bar.text);
+    /* a line that wraps cannot be taken back: what has no room goes, the bar first */
+    if (cells >= BAR_LEAST)
+        snprintf(c->bar.text, sizeof c->bar.text, "%s  %s  %s", left, bar, right);
+    else if (cli_columns(left) + 2 + cli_columns(right) < c->term.width)
+        snprintf(c->bar.text, sizeof c->bar.text, "%s  %s", left, right);
     else
-        c->bar.text[0] = '\0';
+        snprintf(c->bar.text, sizeof c->bar.text, "%.*s", beginning(right, c->term.width - 1), right);
+    fprintf(stderr, "\r\033[K%s", c->bar.text);
     pthread_mutex_unlock(&c->bar.lock);
 }
 

@@ -16,7 +16,7 @@ static int columns(void)
     long n = text != NULL ? strtol(text, NULL, 10) : 0;
     if (n <= 0 && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0)
         n = size.ws_col;
-    return n <= 0 ? 80 : n < 40 ? 40 : n > 400 ? 400 : (int)n;
+    return n <= 0 ? 80 : n < 10 ? 10 : n > 400 ? 400 : (int)n;
 }
 
 void cli_term_look(cli_term *term)

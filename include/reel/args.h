@@ -40,7 +40,8 @@ typedef enum reel_option_type {
     REEL_OPTION_INT,     /**< a whole number */
     REEL_OPTION_FLOAT,   /**< a finite number */
     REEL_OPTION_STRING,  /**< any text */
-    REEL_OPTION_CHOICE   /**< one of the words in `choices` */
+    REEL_OPTION_CHOICE,  /**< one of the words in `choices` */
+    REEL_OPTION_LIST     /**< any texts: each time it is set one is added; "" adds none */
 } reel_option_type;
 
 /** One row. All pointers have static storage. */
@@ -77,8 +78,13 @@ REEL_API void reel_args_close(reel_args **args);
  * old value then stays. Options of TrainingArguments that mean nothing here are accepted; reel_args_note tells. */
 REEL_API reel_status reel_args_set(reel_args *args, const char *name, const char *value, reel_error *err);
 
-/** The value of an option as text, owned by `args` until the option is set again; NULL where there is no such option. */
+/** The value of an option as text, owned by `args` until the option is set again; NULL where there is no such option. That of a
+ * LIST is its texts as words for a shell, with blanks between. */
 REEL_API const char *reel_args_get(reel_args *args, const char *name);
+
+/** The texts of a LIST option in the order they were given, owned by `args` until it is set again; *count gets their number, 0 where
+ * there is no such list. */
+REEL_API const char *const *reel_args_list(const reel_args *args, const char *name, size_t *count);
 
 /** True where the option was set by reel_args_set, false where it stands at its default. */
 REEL_API bool reel_args_is_set(const reel_args *args, const char *name);
@@ -86,7 +92,7 @@ REEL_API bool reel_args_is_set(const reel_args *args, const char *name);
 /** Why an option that reel_args_set accepted has no effect, or NULL. Static storage. */
 REEL_API const char *reel_option_note(const char *name);
 
-/** Reads a JSON object {option: value} and sets each that is not set yet: the command line beats the file. */
+/** Reads a JSON object {option: value} and sets each that is not set yet: the command line beats the file. A LIST may be an array. */
 REEL_API reel_status reel_args_read(reel_args *args, const char *json_path, reel_error *err);
 
 /** Whether the options fit together as far as they alone tell: what a job needs is given, none contradicts another. The jobs

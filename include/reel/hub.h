@@ -36,6 +36,10 @@ typedef struct reel_hub_user {
 } reel_hub_user;
 REEL_API void reel_hub_user_close(reel_hub_user **user);
 
+/** Can somebody log in: not in offline mode, and there is a place for the token? For asking before a token is typed.
+ * REEL_ERR_NETWORK: offline; REEL_ERR_NOT_FOUND: no place. */
+REEL_API reel_status reel_hub_login_check(reel_context *ctx, reel_error *err);
+
 /** Asks the Hub whose token `token` is, and if it is one, stores it where the official client does, readable by the owner only.
  * REEL_ERR_DENIED: the Hub does not know it, nothing is stored; REEL_ERR_NETWORK: no answer. */
 REEL_API reel_status reel_hub_login(reel_context *ctx, const char *token, reel_hub_user **out, reel_error *err);

@@ -4,16 +4,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "args/jobs.h"
 #include "base/mem.h"
 
 void *reel_args_field(const reel_args *args, const reel_option *row)
 {
     return (char *)args->values + row->offset;
-}
-
-static bool is_text(const reel_option *row)
-{
-    return row->type == REEL_OPTION_STRING || row->type == REEL_OPTION_CHOICE;
 }
 
 void reel_args_close(reel_args **args)
@@ -23,8 +19,8 @@ void reel_args_close(reel_args **args)
     reel_args *a = *args;
     const reel_job_table *table = reel_job_table_of(a->job);
     for (size_t i = 0; i < table->count; i++) {
-        if (a->values != NULL && is_text(&table->rows[i]))
-            reel_free(*(char **)reel_args_field(a, &table->rows[i]));
+        if (a->values != NULL)
+            reel_value_free(&table->rows[i], reel_args_field(a, &table->rows[i]));
         if (a->text != NULL)
             reel_free(a->text[i]);
     }
@@ -123,6 +119,14 @@ const char *reel_args_get(reel_args *args, const char *name)
     return text;
 }
 
+const char *const *reel_args_list(const reel_args *args, const char *name, size_t *count)
+{
+    const reel_option *row = reel_job_option(args->job, name);
+    const reel_list *list = row != NULL && row->type == REEL_OPTION_LIST ? reel_args_field(args, row) : NULL;
+    *count = list != NULL ? list->n : 0;
+    return list != NULL ? (const char *const *)list->item : NULL;
+}
+
 bool reel_args_is_set(const reel_args *args, const char *name)
 {
     const reel_option *row = reel_job_option(args->job, name);
@@ -134,30 +138,36 @@ const void *reel_args_values(const reel_args *args, reel_job job)
     return args != NULL && args->job == job ? args->values : NULL;
 }
 
+static reel_status copy_value(const reel_option *row, const void *from, void *to, reel_error *err)
+{
+    reel_status status = REEL_OK;
+    if (row->type == REEL_OPTION_LIST) {
+        const reel_list *list = from;
+        for (size_t i = 0; status == REEL_OK && i < list->n; i++)
+            status = reel_value_parse(row, to, list->item[i], err);
+        return status;
+    }
+    char *text = reel_value_text(row, from);
+    status = text == NULL ? reel_fail_nomem(err, "options") : reel_value_parse(row, to, text, err);
+    reel_free(text);
+    return status;
+}
+
 reel_status reel_args_copy(const reel_args *args, reel_args **out, reel_error *err)
 {
     reel_status status = REEL_OK;
     const reel_job_table *table = reel_job_table_of(args->job);
     reel_args *copy = NULL;
-    char *text = NULL;
     *out = NULL;
     REEL_TRY(reel_args_open(args->job, &copy, err));
     for (size_t i = 0; i < table->count; i++) {
         const reel_option *row = &table->rows[i];
-        text = reel_value_text(row, reel_args_field(args, row));
-        if (text == NULL) {
-            status = reel_fail_nomem(err, "options");
-            goto done;
-        }
-        REEL_TRY(reel_value_parse(row, reel_args_field(copy, row), text, err));
+        REEL_TRY(copy_value(row, reel_args_field(args, row), reel_args_field(copy, row), err));
         copy->is_set[i] = args->is_set[i];
-        reel_free(text);
-        text = NULL;
     }
     *out = copy;
     copy = NULL;
 done:
-    reel_free(text);
     reel_args_close(&copy);
     return status;
 }

@@ -8,7 +8,8 @@
 
 struct reel_json;
 
-/* Storage of a value at row->offset: BOOL bool, INT int64_t, FLOAT double, STRING and CHOICE char * (owned, "" for none). */
+/* Storage of a value at row->offset: BOOL bool, INT int64_t, FLOAT double, STRING and CHOICE char * (owned, "" for none),
+ * LIST reel_list (args/jobs.h). */
 struct reel_args {
     reel_job job;
     void *values;        /* the job's struct (args/jobs.h) */
@@ -35,10 +36,11 @@ reel_status reel_args_copy(const reel_args *args, reel_args **out, reel_error *e
 /* Sets each option of a JSON object {option: value} that is not set yet. `what` names the object in messages. */
 reel_status reel_args_apply(reel_args *args, const struct reel_json *object, const char *what, reel_error *err);
 
-/* Between the engine's files: one value from text, and its text again (NULL: no memory). */
+/* Between the engine's files: one value from text (one more of a list), and its text again (NULL: no memory). */
 reel_status reel_value_parse(const reel_option *row, void *field, const char *text, reel_error *err);
 char *reel_value_text(const reel_option *row, const void *field);
 void *reel_args_field(const reel_args *args, const reel_option *row);
+void reel_value_free(const reel_option *row, void *field);
 
 /* An option of TrainingArguments that has no meaning here. `accepts`: the values that change nothing, with '|' between;
  * "" means any; NULL none, and the value is not shown. */

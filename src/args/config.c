@@ -31,22 +31,39 @@ static reel_status value_text(const reel_json *value, char **out, reel_error *er
     return *out != NULL ? REEL_OK : reel_fail_nomem(err, "options");
 }
 
+static reel_status set_one(reel_args *args, const char *name, const reel_json *value, reel_error *err)
+{
+    char *text = NULL;
+    reel_status status = value_text(value, &text, err);
+    if (status == REEL_OK && text != NULL)
+        status = reel_args_set(args, name, text, err);
+    reel_free(text);
+    return status;
+}
+
+/* A list is set by each text of an array. */
+static reel_status set_all(reel_args *args, const char *name, const reel_json *value, reel_error *err)
+{
+    const reel_option *row = reel_job_option(args->job, name);
+    reel_status status = REEL_OK;
+    if (row == NULL || row->type != REEL_OPTION_LIST || !reel_json_is_array(value))
+        return set_one(args, name, value, err);
+    for (size_t i = 0; status == REEL_OK && i < reel_json_size(value); i++)
+        status = set_one(args, name, reel_json_at(value, i), err);
+    return status;
+}
+
 reel_status reel_args_apply(reel_args *args, const reel_json *object, const char *what, reel_error *err)
 {
     reel_status status = REEL_OK;
     reel_error inner = { REEL_OK, "" };
-    char *text = NULL;
     if (!reel_json_is_object(object))
         return reel_fail(err, REEL_ERR_FORMAT, "%s: not a JSON object of options", what);
     for (void *it = reel_json_first(object); it != NULL; it = reel_json_next(object, it)) {
         const char *name = reel_json_key(it);
         if (reel_args_is_set(args, name))
             continue;
-        status = value_text(reel_json_value(it), &text, &inner);
-        if (status == REEL_OK && text != NULL)
-            status = reel_args_set(args, name, text, &inner);
-        reel_free(text);
-        text = NULL;
+        status = set_all(args, name, reel_json_value(it), &inner);
         if (status != REEL_OK)
             return reel_fail(err, status, "%s: %s", what, inner.message);
     }

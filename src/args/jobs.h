@@ -3,7 +3,11 @@
 #define REEL_ARGS_JOBS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+/* Texts that were given one by one. */
+typedef struct reel_list { char **item; size_t n, capacity; } reel_list;
 
 typedef struct reel_train_args {
     /* what */
@@ -92,14 +96,14 @@ typedef struct reel_model_convert_args { char *model, *dtype, *output; } reel_mo
 
 typedef struct reel_hub_download_args {
     char *repo_type, *revision, *local_dir;
-    char *include, *exclude;                     /* patterns as fnmatch has them, with commas between */
+    reel_list include, exclude;                  /* patterns as fnmatch has them */
     bool force_download;
     int64_t max_workers;
 } reel_hub_download_args;
 
 typedef struct reel_hub_upload_args {
     char *repo_type, *revision, *commit_message, *commit_description;
-    char *include, *exclude;
+    reel_list include, exclude;
     bool private_repo, create_pr, force;
 } reel_hub_upload_args;
 

@@ -15,6 +15,8 @@
     { #field, REEL_OPTION_FLOAT, group, lo, hi, def, NULL, unit, help, offsetof(ROW_STRUCT, field) }
 #define ROW_STRING(field, group, def, help) \
     { #field, REEL_OPTION_STRING, group, 0, 0, def, NULL, "", help, offsetof(ROW_STRUCT, field) }
+#define ROW_LIST(field, group, help) \
+    { #field, REEL_OPTION_LIST, group, 0, 0, "", NULL, "", help, offsetof(ROW_STRUCT, field) }
 #define ROW_CHOICE(field, group, choices, def, help) \
     { #field, REEL_OPTION_CHOICE, group, 0, 0, def, choices, "", help, offsetof(ROW_STRUCT, field) }
 

@@ -51,7 +51,7 @@ JOB_TABLE(data_pack, "data pack", "data output", NULL, reel_pack_check);
 
 #define ROW_STRUCT reel_model_info_args
 static const reel_option rows_model_info[] = {
-    ROW_STRING(model, GROUP_INPUT, "", "folder of a checkpoint, or ORG/NAME"),
+    ROW_STRING(model, GROUP_INPUT, "", "folder of a checkpoint, or ORG/NAME[@REVISION]"),
     ROW_BOOL(tensors, GROUP_RESULT, "false", "list every tensor"),
 };
 JOB_TABLE(model_info, "model info", "model", NULL, NULL);
@@ -69,7 +69,7 @@ JOB_TABLE(model_new, "model new", "from_config output", NULL, NULL);
 
 #define ROW_STRUCT reel_model_convert_args
 static const reel_option rows_model_convert[] = {
-    ROW_STRING(model, GROUP_INPUT, "", "folder of a checkpoint, or ORG/NAME"),
+    ROW_STRING(model, GROUP_INPUT, "", "folder of a checkpoint, or ORG/NAME[@REVISION]"),
     ROW_STRING(output, GROUP_RESULT, "", "new folder for the model"),
     ROW_CHOICE(dtype, GROUP_RESULT, "float32|fp32|bf16|bfloat16|fp16|float16", "bf16", "numbers of its file"),
 };

@@ -11,8 +11,8 @@ const reel_job_table reel_table_hub_login = {.verb = "hub login", .struct_size =
 static const reel_option rows_hub_download[] = {
     ROW_TYPE,
     ROW_STRING(revision, GROUP_HUB, "main", "branch, tag or commit"),
-    ROW_STRING(include, GROUP_HUB, "", "files like these only: *.json,*.txt"),
-    ROW_STRING(exclude, GROUP_HUB, "", "files like these not"),
+    ROW_LIST(include, GROUP_HUB, "files like this only; may be repeated"),
+    ROW_LIST(exclude, GROUP_HUB, "files like this not; may be repeated"),
     ROW_BOOL(force_download, GROUP_HUB, "false", "also what is there already"),
     ROW_STRING(local_dir, GROUP_RESULT, "", "folder for them; none: the cache"),
     ROW_INT(max_workers, GROUP_MACHINE, 1, 16, "4", "files", "fetched side by side"),
@@ -27,8 +27,8 @@ static const reel_option rows_hub_upload[] = {
     { "private", REEL_OPTION_BOOL, GROUP_HUB, 0, 1, "false", NULL, "", "a repository that is made is private", offsetof(ROW_STRUCT, private_repo) },
     ROW_STRING(commit_message, GROUP_HUB, "Upload with reel", "first line of the commit"),
     ROW_STRING(commit_description, GROUP_HUB, "", "what stands below it"),
-    ROW_STRING(include, GROUP_HUB, "", "files like these only: *.json,*.txt"),
-    ROW_STRING(exclude, GROUP_HUB, "", "files like these not"),
+    ROW_LIST(include, GROUP_HUB, "files like this only; may be repeated"),
+    ROW_LIST(exclude, GROUP_HUB, "files like this not; may be repeated"),
     ROW_BOOL(create_pr, GROUP_HUB, "false", "as a pull request"),
     ROW_BOOL(force, GROUP_HUB, "false", "also files that look like secrets"),
 };

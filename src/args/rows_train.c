@@ -8,7 +8,7 @@
 #define METRICS "accuracy|eval_accuracy|video_accuracy|eval_video_accuracy|loss|eval_loss"
 
 static const reel_option rows_train[] = {
-    ROW_STRING(model, GROUP_INPUT, "", "folder of a checkpoint, or ORG/NAME"),
+    ROW_STRING(model, GROUP_INPUT, "", "folder of a checkpoint, or ORG/NAME[@REVISION]"),
     ROW_STRING(from_config, GROUP_INPUT, "", "config.json: start from random weights"),
     ROW_STRING(data, GROUP_INPUT, "", "folder, archive, csv, packed, or ORG/NAME:FILE"),
     ROW_INT(num_frames, GROUP_INPUT, 0, ROW_FRAMES_MAX, "0", "frames", "frames of a clip; 0: the model's"),

@@ -3,7 +3,7 @@
 
 #define ROW_STRUCT reel_evaluate_args
 static const reel_option rows_evaluate[] = {
-    ROW_STRING(model, GROUP_INPUT, "", "folder of a checkpoint, or ORG/NAME"),
+    ROW_STRING(model, GROUP_INPUT, "", "folder of a checkpoint, or ORG/NAME[@REVISION]"),
     ROW_STRING(data, GROUP_INPUT, "", "folder, archive, csv, packed, or ORG/NAME:FILE"),
     ROW_STRING(split, GROUP_INPUT, "test", "which part of the data"),
     ROW_STRING(output_dir, GROUP_RESULT, "", "new folder for report and predictions"),
@@ -22,7 +22,7 @@ JOB_TABLE(evaluate, "evaluate", "model data", NULL, NULL);
 
 #define ROW_STRUCT reel_predict_args
 static const reel_option rows_predict[] = {
-    ROW_STRING(model, GROUP_INPUT, "", "folder of a checkpoint, or ORG/NAME"),
+    ROW_STRING(model, GROUP_INPUT, "", "folder of a checkpoint, or ORG/NAME[@REVISION]"),
     ROW_INT(top_k, GROUP_INPUT, 1, 100000, "5", "labels", "labels told, best first"),
     ROW_CHOICE(sampling, GROUP_CLIPS, "pipeline|guide", "pipeline", "frames of a video"),
     ROW_CHOICE(function_to_apply, GROUP_CLIPS, "auto|softmax|sigmoid|none", "auto", "logits to scores"),
@@ -59,7 +59,7 @@ JOB_TABLE(preview, "preview", "video|data output", NULL, reel_preview_check);
 
 #define ROW_STRUCT reel_forward_args
 static const reel_option rows_forward[] = {
-    ROW_STRING(model, GROUP_INPUT, "", "folder of a checkpoint, or ORG/NAME"),
+    ROW_STRING(model, GROUP_INPUT, "", "folder of a checkpoint, or ORG/NAME[@REVISION]"),
     ROW_STRING(input, GROUP_INPUT, "", "safetensors with pixel_values (B,T,C,H,W)"),
     ROW_STRING(output, GROUP_RESULT, "", "safetensors for logits (B,labels)"),
     ROW_BOOL(hidden, GROUP_RESULT, "false", "write last_hidden_state too"),

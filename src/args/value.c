@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "args/args.h"
+#include "args/jobs.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -43,6 +44,31 @@ static reel_status keep_text(const char *text, void *field, reel_error *err)
     return REEL_OK;
 }
 
+static reel_status add_text(const char *text, reel_list *list, reel_error *err)
+{
+    if (text[0] == '\0')
+        return REEL_OK;
+    char *copy = reel_strdup(text);
+    if (copy == NULL || !reel_grow((void **)&list->item, &list->capacity, list->n, sizeof *list->item)) {
+        reel_free(copy);
+        return reel_fail_nomem(err, "option");
+    }
+    list->item[list->n++] = copy;
+    return REEL_OK;
+}
+
+void reel_value_free(const reel_option *row, void *field)
+{
+    if (row->type == REEL_OPTION_STRING || row->type == REEL_OPTION_CHOICE)
+        reel_free(*(char **)field);
+    if (row->type != REEL_OPTION_LIST)
+        return;
+    reel_list *list = field;
+    for (size_t i = 0; i < list->n; i++)
+        reel_free(list->item[i]);
+    reel_free(list->item);
+}
+
 reel_status reel_value_parse(const reel_option *row, void *field, const char *text, reel_error *err)
 {
     reel_status status = REEL_OK;
@@ -74,9 +100,22 @@ reel_status reel_value_parse(const reel_option *row, void *field, const char *te
     case REEL_OPTION_STRING:
         status = keep_text(text, field, err);
         break;
+    case REEL_OPTION_LIST:
+        status = add_text(text, field, err);
+        break;
     }
 done:
     return status;
+}
+
+static char *list_text(const reel_list *list)
+{
+    reel_text out = { 0 };
+    for (size_t i = 0; i < list->n; i++) {
+        reel_text_puts(&out, i > 0 ? " " : "");
+        reel_text_shell(&out, list->item[i]);
+    }
+    return list->n > 0 ? reel_text_take(&out) : reel_strdup("");
 }
 
 char *reel_value_text(const reel_option *row, const void *field)
@@ -90,6 +129,8 @@ char *reel_value_text(const reel_option *row, const void *field)
     case REEL_OPTION_FLOAT:
         reel_format_double(number, *(const double *)field);
         return reel_strdup(number);
+    case REEL_OPTION_LIST:
+        return list_text(field);
     case REEL_OPTION_STRING:
     case REEL_OPTION_CHOICE:
         break;

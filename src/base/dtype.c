@@ -8,6 +8,8 @@ static const struct { const char *name; size_t size; } dtypes[REEL_DTYPE_COUNT] 
     [REEL_U16] = {"U16", 2},   [REEL_I32] = {"I32", 4},   [REEL_U32] = {"U32", 4}, [REEL_I64] = {"I64", 8},
     [REEL_U64] = {"U64", 8},   [REEL_F16] = {"F16", 2},   [REEL_BF16] = {"BF16", 2}, [REEL_F32] = {"F32", 4},
     [REEL_F64] = {"F64", 8},   [REEL_F8_E5M2] = {"F8_E5M2", 1}, [REEL_F8_E4M3] = {"F8_E4M3", 1},
+    [REEL_C64] = {"C64", 8}, [REEL_F8_E8M0] = {"F8_E8M0", 1}, [REEL_F8_E5M2FNUZ] = {"F8_E5M2FNUZ", 1},
+    [REEL_F8_E4M3FNUZ] = {"F8_E4M3FNUZ", 1}, [REEL_C32] = {"complex32", 4}, [REEL_C128] = {"complex128", 16},
 };
 
 const char *reel_dtype_name(reel_dtype t)
@@ -22,7 +24,7 @@ size_t reel_dtype_size(reel_dtype t)
 
 bool reel_dtype_parse(const char *name, reel_dtype *out)
 {
-    for (int t = 0; t < REEL_DTYPE_COUNT; t++)
+    for (int t = 0; t < REEL_DTYPE_STORED; t++)
         if (strcmp(name, dtypes[t].name) == 0) {
             *out = (reel_dtype)t;
             return true;
@@ -54,6 +56,33 @@ static float bfloat_to_float(uint16_t h)
     return out;
 }
 
+/* E5M2 is the upper half of a half. */
+static float e5m2_to_float(uint8_t b)
+{
+    return half_to_float((uint16_t)(b << 8));
+}
+
+/* E4M3FN: no infinity; all ones but the sign is NaN. */
+static float e4m3_to_float(uint8_t b)
+{
+    const uint32_t sign = (uint32_t)(b & 0x80u) << 24, exponent = b >> 3 & 15u, fraction = b & 7u;
+    uint32_t bits = sign | (exponent + 120) << 23 | fraction << 20;
+    float out;
+    if (exponent == 0) {  /* zero and subnormal: fraction * 2^-9 is exact */
+        out = (float)fraction * 0x1p-9f;
+        memcpy(&bits, &out, sizeof bits);
+        bits |= sign;
+    } else if ((b & 0x7F) == 0x7F)
+        bits = sign | 0x7FC00000u;
+    memcpy(&out, &bits, sizeof out);
+    return out;
+}
+
+bool reel_dtype_is_float(reel_dtype t)
+{
+    return t == REEL_F32 || t == REEL_F64 || t == REEL_F16 || t == REEL_BF16 || t == REEL_F8_E4M3 || t == REEL_F8_E5M2;
+}
+
 bool reel_dtype_to_float(float *out, const void *in, reel_dtype t, size_t n)
 {
     const unsigned char *p = in;
@@ -76,6 +105,11 @@ bool reel_dtype_to_float(float *out, const void *in, reel_dtype t, size_t n)
             memcpy(&v, p + i * sizeof v, sizeof v);
             out[i] = t == REEL_F16 ? half_to_float(v) : bfloat_to_float(v);
         }
+        return true;
+    case REEL_F8_E4M3:
+    case REEL_F8_E5M2:
+        for (size_t i = 0; i < n; i++)
+            out[i] = t == REEL_F8_E4M3 ? e4m3_to_float(p[i]) : e5m2_to_float(p[i]);
         return true;
     default:
         return false;

@@ -167,6 +167,14 @@ void reel_file_unmap(reel_map *map)
     *map = (reel_map){0};
 }
 
+reel_status reel_file_check_pointer(const void *bytes, size_t n, const char *what, reel_error *err)
+{
+    static const char pointer[] = "version https://git-lfs";
+    if (n < sizeof pointer - 1 || memcmp(bytes, pointer, sizeof pointer - 1) != 0)
+        return REEL_OK;
+    return reel_fail(err, REEL_ERR_FORMAT, "%s: is a Git LFS pointer, not the file itself; fetch that (git lfs pull)", what);
+}
+
 /* --- writing --- */
 
 static int open_temp(reel_out *out, mode_t mode)
@@ -492,6 +500,35 @@ char *reel_path_trim(const char *path)
     while (n > 1 && path[n - 1] == '/')
         n--;
     return reel_strndup(path, n);
+}
+
+bool reel_path_is_below(const char *path)
+{
+    for (const unsigned char *c = (const unsigned char *)path; *c != '\0'; c++)
+        if (*c < 0x20 || *c == 0x7f || *c == '\\')
+            return false;
+    for (const char *part = path;; part++) {
+        const size_t n = strcspn(part, "/");
+        if (n == 0 || n > 255 || (n <= 2 && strncmp(part, "..", n) == 0))
+            return false;
+        part += n;
+        if (*part == '\0')
+            return reel_utf8_valid(path, strlen(path));
+    }
+}
+
+reel_status reel_path_check_stays(const char *dir, const char *path, reel_error *err)
+{
+    char *parent = reel_path_parent(path);
+    if (parent == NULL)
+        return reel_fail_nomem(err, path);
+    char *top = realpath(dir, NULL), *real = realpath(parent, NULL);
+    const size_t n = top != NULL && strcmp(top, "/") != 0 ? strlen(top) : 0;
+    const bool stays = top == NULL || real == NULL || (strncmp(real, top, n) == 0 && (real[n] == '/' || real[n] == '\0'));
+    free(top);  /* realpath's own */
+    free(real);
+    reel_free(parent);
+    return stays ? REEL_OK : reel_fail(err, REEL_ERR_FORMAT, "%s: a link on its way leads out of the folder %s", path, dir);
 }
 
 const char *reel_path_base(const char *path)

@@ -34,6 +34,9 @@ typedef struct reel_map { const uint8_t *data; size_t n; } reel_map;
 reel_status reel_file_map(const char *path, reel_map *map, reel_error *err);
 void reel_file_unmap(reel_map *map);
 
+/* A Git LFS pointer stands where a large file should: REEL_ERR_FORMAT, with advice. */
+reel_status reel_file_check_pointer(const void *bytes, size_t n, const char *what, reel_error *err);
+
 /* One file being written: begin, write…, then commit (fsync, rename, fsync of the folder) or abort. Any failure removes the
  * temporary file; after a failure only abort (or nothing) may follow. */
 typedef struct reel_out { char *path, *temp; int fd; uint64_t written; } reel_out;
@@ -69,6 +72,11 @@ reel_status reel_output_check(const char *output, const char *input, const char 
 char *reel_path_join(const char *dir, const char *name);  /* NULL: no memory */
 char *reel_path_parent(const char *path);                  /* "." where there is no '/'; NULL: no memory */
 char *reel_path_trim(const char *path);                    /* without the '/' at its end; NULL: no memory */
+/* A path from a stranger that stays below the folder that it is joined to: UTF-8 without control bytes and backslashes, parts of 1
+ * to 255 bytes, none of them . or .. (links are another matter). */
+bool reel_path_is_below(const char *path);
+/* REEL_ERR_FORMAT where the folder of `path`, links followed, is neither `dir` nor below it. */
+reel_status reel_path_check_stays(const char *dir, const char *path, reel_error *err);
 const char *reel_path_base(const char *path);             /* behind the last '/'; trailing '/' must be gone */
 uint64_t reel_disk_free(const char *path);                /* bytes; UINT64_MAX where unknown */
 

@@ -105,7 +105,9 @@ reel_status reel_json_read(const char *path, size_t limit, bool nan_is_null, ree
     reel_status status = reel_file_read(path, limit, &text, &n, err);
     if (status != REEL_OK)
         return status;
-    status = reel_json_parse(text, n, path, nan_is_null, out, err);
+    status = reel_file_check_pointer(text, n, path, err);
+    if (status == REEL_OK)
+        status = reel_json_parse(text, n, path, nan_is_null, out, err);
     reel_free(text);
     return status;
 }

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "data/lens.h"
+#include "hub/locate.h"
 #include "video/encode.h"
 
 enum { GAP = 4, PAPER = 255, FRAME_CENTISECONDS = 25 };
@@ -24,6 +25,7 @@ typedef struct preview {
     int64_t *index;
     double *time;
     char *output, *video, *label;
+    char *path;                /* of the single video */
 } preview;
 
 static reel_status alloc_clip(preview *p, reel_error *err)
@@ -102,9 +104,10 @@ static reel_status find_item(preview *p, const reel_item **item, reel_error *err
     int split = 0;
     size_t first, n;
     if (a->video[0] != 0) {
-        p->item = (reel_item){ .path = a->video, .shown = a->video, .label = -1, .group = -1, .duration = -1 };
+        REEL_TRY(reel_hub_locate_data(p->ctx, a->video, &p->path, err));
+        p->item = (reel_item){ .path = p->path, .shown = a->video, .label = -1, .group = -1, .duration = -1 };
         *item = &p->item;
-        return REEL_OK;
+        goto done;
     }
     REEL_TRY(reel_dataset_open(p->ctx, a->data, &p->ds, err));
     REEL_TRY(reel_pick_split(p->ds, a->split, &split, err));
@@ -190,6 +193,7 @@ void reel_preview_info_close(reel_preview_info **out)
     reel_free(p->output);
     reel_free(p->video);
     reel_free(p->label);
+    reel_free(p->path);
     reel_free(p);
     *out = NULL;
 }

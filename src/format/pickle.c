@@ -52,9 +52,12 @@ static reel_status describe(const pk_machine *m, const pk_pair *p, reel_pickle_t
     if (name->ref > MAX_NAME || memchr(text, '\0', name->ref) != NULL)
         return reel_fail(err, REEL_ERR_FORMAT, "%s: a tensor name in data.pkl %s", m->what,
                          name->ref > MAX_NAME ? "is too long (limit 1024 bytes)" : "holds a NUL byte");
+    if (w->lazy)
+        return reel_fail(err, REEL_ERR_UNSUPPORTED, "%s: tensor %.*s is a conjugate or negative view (of conj(), or the imaginary part of "
+                         "one), which is not read. Save it with .resolve_conj().resolve_neg().", m->what, (int)name->ref, text);
     *out = (reel_pickle_tensor){
-        .name = text, .name_n = name->ref, .key = (const char *)m->p + key->number, .key_n = key->ref,
-        .dtype = (reel_dtype)storage->tag, .numel = (uint64_t)storage->number, .offset = w->offset, .shape = w->shape,
+        .name = text, .name_n = name->ref, .key = (const char *)m->p + key->number, .key_n = key->ref, .dtype = (reel_dtype)w->dtype,
+        .stored = (reel_dtype)storage->tag, .numel = (uint64_t)storage->number, .offset = w->offset, .shape = w->shape,
     };
     memcpy(out->stride, w->stride, sizeof out->stride);
     return REEL_OK;

@@ -11,7 +11,8 @@ typedef struct reel_pickle_tensor {
     const char *name, *key;     /* key: of the storage, the last part of its record's name */
     size_t name_n, key_n;
     reel_dtype dtype;
-    uint64_t numel;             /* elements of the storage */
+    reel_dtype stored;          /* the storage's own type: U8 where it has none */
+    uint64_t numel;             /* elements of the storage, in its type */
     uint64_t offset;            /* of element (0, 0, …) in it */
     int64_t stride[REEL_MAX_RANK];
     reel_shape shape;

@@ -29,7 +29,15 @@ typedef struct pk_value {
 
 typedef struct pk_pair { uint32_t key, value, next; } pk_pair;  /* next: 1 + the next one, 0 at the end */
 
-typedef struct pk_view { uint32_t storage; uint64_t offset; reel_shape shape; int64_t stride[REEL_MAX_RANK]; } pk_view;
+/* lazy: its numbers are those of the storage with the sign changed, of the whole or of imaginary parts. */
+typedef struct pk_view {
+    uint32_t storage;
+    uint8_t dtype;
+    bool lazy;
+    uint64_t offset;
+    reel_shape shape;
+    int64_t stride[REEL_MAX_RANK];
+} pk_view;
 
 typedef struct pk_machine {
     const uint8_t *p;

@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 
-enum { PROTOCOL = 2 };
+enum { PROTOCOL = 2, PROTOCOL_3 = 3 };  /* what a state dict is made of has the same opcodes in both */
 
 /* --- opcodes that push --- */
 
@@ -275,9 +275,9 @@ reel_status reel_pk_run(pk_machine *m, reel_error *err)
         return reel_fail(err, REEL_ERR_LIMIT, "%s: the pickle (data.pkl) has %zu bytes, the limit is %d", m->what, m->n, PK_MAX_PICKLE);
     if (m->n < 2 || m->p[0] != 0x80)
         return reel_pk_fail(m, "it does not begin with a protocol; is the file truncated?", err);
-    if (m->p[1] != PROTOCOL)
-        return reel_fail(err, REEL_ERR_UNSUPPORTED, "%s: the pickle (data.pkl) has protocol %d; torch.save writes %d, which alone "
-                         "is read. " PK_ADVICE, m->what, m->p[1], PROTOCOL);
+    if (m->p[1] != PROTOCOL && m->p[1] != PROTOCOL_3)
+        return reel_fail(err, REEL_ERR_UNSUPPORTED, "%s: the pickle (data.pkl) has protocol %d; only %d, which torch.save writes, and %d "
+                         "are read. " PK_ADVICE, m->what, m->p[1], PROTOCOL, PROTOCOL_3);
     m->at = 2;
     while (!m->stopped) {
         reel_status status = step(m, err);

@@ -5,17 +5,30 @@
 
 /* --- globals --- */
 
-enum { ORDERED_DICT, REBUILD_TENSOR, REBUILD_PARAMETER, STORAGES };  /* from STORAGES on: a storage, its dtype behind it */
+enum {
+    ORDERED_DICT, REBUILD_TENSOR, REBUILD_TYPED, REBUILD_PARAMETER, REBUILD_WITH_STATE, REBUILD_FROM_TYPE, TENSOR,
+    STORAGES,                            /* from here on: a storage, of the type that is added */
+    TYPES = STORAGES + REEL_DTYPE_COUNT  /* and a type */
+};
 
 static const struct { const char *module, *name; uint8_t tag; } globals[] = {
     {"collections", "OrderedDict", ORDERED_DICT},
     {"torch._utils", "_rebuild_tensor_v2", REBUILD_TENSOR},
+    {"torch._utils", "_rebuild_tensor_v3", REBUILD_TYPED},
     {"torch._utils", "_rebuild_parameter", REBUILD_PARAMETER},
+    {"torch._utils", "_rebuild_parameter_with_state", REBUILD_WITH_STATE},
+    {"torch._tensor", "_rebuild_from_type_v2", REBUILD_FROM_TYPE}, {"torch", "Tensor", TENSOR},
     {"torch", "FloatStorage", STORAGES + REEL_F32}, {"torch", "HalfStorage", STORAGES + REEL_F16},
     {"torch", "BFloat16Storage", STORAGES + REEL_BF16}, {"torch", "DoubleStorage", STORAGES + REEL_F64},
     {"torch", "LongStorage", STORAGES + REEL_I64}, {"torch", "IntStorage", STORAGES + REEL_I32},
     {"torch", "ShortStorage", STORAGES + REEL_I16}, {"torch", "CharStorage", STORAGES + REEL_I8},
     {"torch", "ByteStorage", STORAGES + REEL_U8}, {"torch", "BoolStorage", STORAGES + REEL_BOOL},
+    {"torch", "ComplexFloatStorage", STORAGES + REEL_C64}, {"torch", "ComplexDoubleStorage", STORAGES + REEL_C128},
+    {"torch.storage", "UntypedStorage", STORAGES + REEL_U8},
+    {"torch", "uint16", TYPES + REEL_U16}, {"torch", "uint32", TYPES + REEL_U32}, {"torch", "uint64", TYPES + REEL_U64},
+    {"torch", "float8_e4m3fn", TYPES + REEL_F8_E4M3}, {"torch", "float8_e5m2", TYPES + REEL_F8_E5M2},
+    {"torch", "float8_e4m3fnuz", TYPES + REEL_F8_E4M3FNUZ}, {"torch", "float8_e5m2fnuz", TYPES + REEL_F8_E5M2FNUZ},
+    {"torch", "float8_e8m0fnu", TYPES + REEL_F8_E8M0}, {"torch", "complex32", TYPES + REEL_C32},
 };
 
 reel_status reel_pk_op_global(pk_machine *m, reel_error *err)
@@ -58,7 +71,7 @@ reel_status reel_pk_op_persid(pk_machine *m, reel_error *err)
     if (!reel_pk_same((const char *)m->p + word->number, word->ref, "storage"))
         return reel_pk_fail(m, "a persistent id that does not say 'storage'", err);
     REEL_TRY(member(m, t, 1, "the type of a storage", PK_GLOBAL, &type, err));
-    if (type->tag < STORAGES)
+    if (type->tag < STORAGES || type->tag >= TYPES)
         return reel_pk_fail(m, "the type of a storage is none", err);
     REEL_TRY(member(m, t, 2, "the key of a storage", PK_TEXT, &key, err));
     REEL_TRY(member(m, t, 3, "the device of a storage", PK_TEXT, &device, err));
@@ -90,14 +103,32 @@ static reel_status read_sizes(const pk_machine *m, const pk_value *tuple, const 
     return REEL_OK;
 }
 
-/* (storage, offset, size, stride, requires_grad, backward hooks) */
-static reel_status rebuild_tensor(pk_machine *m, const pk_value *args, reel_error *err)
+/* The type behind the hooks of a tensor that says it, and what may stand behind all: {"conj": True}, {"neg": True}. */
+static reel_status read_type(const pk_machine *m, const pk_value *args, bool typed, pk_view *w, reel_error *err)
+{
+    const uint32_t plain = typed ? 7 : 6;
+    const pk_value *type, *more = args->ref > plain ? &m->value[m->member[(size_t)args->number + plain]] : NULL;
+    w->lazy = more != NULL && more->kind == PK_DICT && more->ref != 0;
+    if (more != NULL && more->kind != PK_DICT)
+        return reel_pk_fail_kind(m, "the metadata of a tensor", "a dict", more, err);
+    if (!typed)
+        return REEL_OK;
+    reel_status status = member(m, args, 6, "the type of a tensor", PK_GLOBAL, &type, err);
+    if (status == REEL_OK && type->tag < TYPES)
+        status = reel_pk_fail(m, "the type of a tensor is none", err);
+    w->dtype = status == REEL_OK ? (uint8_t)(type->tag - TYPES) : 0;
+    return status;
+}
+
+/* (storage, offset, size, stride, requires_grad, backward hooks), typed: and its type, where the storage's is another */
+static reel_status rebuild_tensor(pk_machine *m, const pk_value *args, bool typed, reel_error *err)
 {
     reel_status status = REEL_OK;
     const pk_value *storage, *offset, *size, *stride, *grad, *hooks;
     pk_view w = {0};
-    if (args->ref != 6)
-        return reel_pk_fail(m, "_rebuild_tensor_v2 does not have six arguments (a conjugate or negative view is not read)", err);
+    if (args->ref != 6 + (uint32_t)typed && args->ref != 7 + (uint32_t)typed)
+        return reel_pk_fail(m, typed ? "_rebuild_tensor_v3 does not have seven or eight arguments"
+                                     : "_rebuild_tensor_v2 does not have six or seven arguments", err);
     REEL_TRY(member(m, args, 0, "the storage of a tensor", PK_STORAGE, &storage, err));
     REEL_TRY(member(m, args, 1, "the storage offset of a tensor", PK_INT, &offset, err));
     REEL_TRY(member(m, args, 2, "the size of a tensor", PK_TUPLE, &size, err));
@@ -110,6 +141,8 @@ static reel_status rebuild_tensor(pk_machine *m, const pk_value *args, reel_erro
         return reel_pk_fail(m, "a tensor has another number of strides than of sizes", err);
     if (m->views >= PK_MAX_TENSORS)
         return reel_pk_fail_limit(m, "more tensors", PK_MAX_TENSORS, err);
+    w.dtype = storage->tag;
+    REEL_TRY(read_type(m, args, typed, &w, err));
     w.storage = m->member[(size_t)args->number];
     w.offset = (uint64_t)offset->number;
     w.shape.rank = (int)size->ref;
@@ -122,17 +155,35 @@ done:
     return status;
 }
 
-/* (tensor, requires_grad, backward hooks): the tensor */
-static reel_status rebuild_parameter(pk_machine *m, const pk_value *args, reel_error *err)
+/* (function, class, its arguments, attributes): a tensor with attributes, which are not kept */
+static reel_status rebuild_from_type(pk_machine *m, const pk_value *args, reel_error *err)
+{
+    const pk_value *function, *type, *inner;
+    reel_status status = REEL_OK;
+    if (args->ref != 4)
+        return reel_pk_fail(m, "_rebuild_from_type_v2 does not have four arguments", err);
+    REEL_TRY(member(m, args, 0, "the function of _rebuild_from_type_v2", PK_GLOBAL, &function, err));
+    REEL_TRY(member(m, args, 1, "the class of a tensor", PK_GLOBAL, &type, err));
+    REEL_TRY(member(m, args, 2, "the arguments of _rebuild_from_type_v2", PK_TUPLE, &inner, err));
+    if (type->tag != TENSOR || (function->tag != REBUILD_TENSOR && function->tag != REBUILD_TYPED))
+        return reel_pk_fail(m, "_rebuild_from_type_v2 would make something else than a tensor", err);
+    status = rebuild_tensor(m, inner, function->tag == REBUILD_TYPED, err);
+done:
+    return status;
+}
+
+/* (tensor, requires_grad, backward hooks) and, with_state, attributes, which are not kept: the tensor */
+static reel_status rebuild_parameter(pk_machine *m, const pk_value *args, bool with_state, reel_error *err)
 {
     const pk_value *tensor;
-    if (args->ref != 3)
-        return reel_pk_fail(m, "_rebuild_parameter does not have three arguments", err);
+    if (args->ref != 3 + (uint32_t)with_state)
+        return reel_pk_fail(m, with_state ? "_rebuild_parameter_with_state does not have four arguments"
+                                          : "_rebuild_parameter does not have three arguments", err);
     reel_status status = member(m, args, 0, "the tensor of a parameter", PK_TENSOR, &tensor, err);
     return status != REEL_OK ? status : reel_pk_push(m, m->member[(size_t)args->number], err);
 }
 
-/* Where pickle would call a function: each of the three that may stand here is done by hand. */
+/* Where pickle would call a function: each of the six that may stand here is done by hand. */
 reel_status reel_pk_op_reduce(pk_machine *m, reel_error *err)
 {
     uint32_t args, function;
@@ -140,14 +191,16 @@ reel_status reel_pk_op_reduce(pk_machine *m, reel_error *err)
     REEL_TRY(reel_pk_pop(m, &args, err));
     REEL_TRY(reel_pk_pop(m, &function, err));
     const pk_value *f = &m->value[function], *a = &m->value[args];
-    if (f->kind != PK_GLOBAL || f->tag >= STORAGES)
+    if (f->kind != PK_GLOBAL || f->tag >= TENSOR)
         return reel_pk_fail(m, "REDUCE would call something that is no function of the list", err);
     if (a->kind != PK_TUPLE)
         return reel_pk_fail_kind(m, "the arguments of REDUCE", "a tuple", a, err);
-    if (f->tag == REBUILD_TENSOR)
-        return rebuild_tensor(m, a, err);
-    if (f->tag == REBUILD_PARAMETER)
-        return rebuild_parameter(m, a, err);
+    if (f->tag == REBUILD_TENSOR || f->tag == REBUILD_TYPED)
+        return rebuild_tensor(m, a, f->tag == REBUILD_TYPED, err);
+    if (f->tag == REBUILD_PARAMETER || f->tag == REBUILD_WITH_STATE)
+        return rebuild_parameter(m, a, f->tag == REBUILD_WITH_STATE, err);
+    if (f->tag == REBUILD_FROM_TYPE)
+        return rebuild_from_type(m, a, err);
     status = a->ref == 0 ? reel_pk_push_new(m, (pk_value){.kind = PK_DICT, .tag = true}, err)
                          : reel_pk_fail(m, "OrderedDict with arguments", err);
 done:

@@ -9,9 +9,9 @@
 
 /* The reference sorts by its list of dtypes from the end, then by name, so that large elements come first and stay aligned. */
 static const unsigned char dtype_rank[REEL_DTYPE_COUNT] = {
-    [REEL_U64] = 0, [REEL_I64] = 1, [REEL_F64] = 2, [REEL_F32] = 3, [REEL_U32] = 4, [REEL_I32] = 5, [REEL_BF16] = 6,
-    [REEL_F16] = 7, [REEL_U16] = 8, [REEL_I16] = 9, [REEL_F8_E4M3] = 10, [REEL_F8_E5M2] = 11, [REEL_I8] = 12, [REEL_U8] = 13,
-    [REEL_BOOL] = 14,
+    [REEL_U64] = 0, [REEL_I64] = 1, [REEL_F64] = 2, [REEL_C64] = 3, [REEL_F32] = 4, [REEL_U32] = 5, [REEL_I32] = 6, [REEL_BF16] = 7,
+    [REEL_F16] = 8, [REEL_U16] = 9, [REEL_I16] = 10, [REEL_F8_E5M2FNUZ] = 11, [REEL_F8_E4M3FNUZ] = 12, [REEL_F8_E8M0] = 13,
+    [REEL_F8_E4M3] = 14, [REEL_F8_E5M2] = 15, [REEL_I8] = 16, [REEL_U8] = 17, [REEL_BOOL] = 18,
 };
 
 typedef struct place { const reel_st_entry *entry; size_t index; } place;
@@ -44,7 +44,7 @@ static void put_string(reel_text *t, const char *s)
 static bool entry_bytes(const reel_st_entry *e, uint64_t *bytes)
 {
     uint64_t count;
-    return (unsigned)e->dtype < REEL_DTYPE_COUNT && e->shape.rank >= 0 && e->shape.rank <= REEL_MAX_RANK &&
+    return (unsigned)e->dtype < REEL_DTYPE_STORED && e->shape.rank >= 0 && e->shape.rank <= REEL_MAX_RANK &&
            reel_shape_count(&e->shape, &count) && !__builtin_mul_overflow(count, (uint64_t)reel_dtype_size(e->dtype), bytes);
 }
 

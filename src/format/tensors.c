@@ -16,6 +16,9 @@ void reel_tensors_close(reel_tensors *t)
     for (size_t i = 0; i < t->copies; i++)
         reel_free(t->copy[i]);
     reel_free(t->copy);
+    for (size_t i = 0; i < t->absents; i++)
+        reel_free(t->absent[i]);
+    reel_free(t->absent);
     reel_json_free(t->metadata);
     reel_free(t->path);
     *t = (reel_tensors){0};

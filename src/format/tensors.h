@@ -25,6 +25,8 @@ typedef struct reel_tensors {
     size_t maps;
     void **copy;           /* tensors that do not lie in the file as rows are used: put in order in memory */
     size_t copies;
+    char **absent;         /* names that the index of shards has and no shard: an error only where a model needs one (reel_match) */
+    size_t absents;
     uint64_t file_bytes;
 } reel_tensors;
 

@@ -28,20 +28,35 @@ static bool begins(const uint8_t *file, size_t size, const void *with, size_t n)
     return size >= n && memcmp(file, with, n) == 0;
 }
 
+/* The number that the legacy form begins with, as a pickle of any protocol from 2 on: its protocol; else 0. From 4 on a frame
+ * stands before it. */
+static int legacy_protocol(const uint8_t *file, size_t size)
+{
+    static const uint8_t magic[] = {0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
+    if (size < 2 || file[0] != 0x80 || file[1] < 2 || file[1] > 5)
+        return 0;
+    const size_t at = size > 2 && file[2] == 0x95 ? 11 : 2;
+    return size >= at && begins(file + at, size - at, magic, sizeof magic) ? file[1] : 0;
+}
+
 static reel_status check_form(const uint8_t *file, size_t size, const char *what, reel_error *err)
 {
-    static const uint8_t magic[] = {0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
-    static const char pointer[] = "version https://git-lfs";
+    const int protocol = legacy_protocol(file, size);
     if (begins(file, size, "PK", 2))
         return REEL_OK;
     if (size == 0)
         return reel_fail(err, REEL_ERR_FORMAT, "%s: the file is empty", what);
-    if (begins(file, size, magic, sizeof magic) || (size > 262 && memcmp(file + 257, "ustar", 5) == 0))
+    if (protocol >= 4)
+        return reel_fail(err, REEL_ERR_UNSUPPORTED, "%s: is in the legacy form of torch.save before version 1.6 (a row of pickles of "
+                         "protocol %d), which is not read. If you trust the file (loading this one executes what is in it), load it in "
+                         "Python with torch.load(FILE, map_location=\"cpu\", weights_only=False) and save its state dict with "
+                         "safetensors' save_file", what, protocol);
+    if (protocol != 0 || (size > 262 && memcmp(file + 257, "ustar", 5) == 0))
         return reel_fail(err, REEL_ERR_UNSUPPORTED, "%s: is in the legacy form of torch.save before version 1.6 (%s), which is not "
-                         "read. " RESAVE, what, file[0] == 0x80 ? "a row of pickles" : "a tar file");
-    if (begins(file, size, pointer, sizeof pointer - 1))
-        return reel_fail(err, REEL_ERR_FORMAT, "%s: is a Git LFS pointer, not the weights themselves; fetch them (git lfs pull)",
-                         what);
+                         "read. " RESAVE, what, protocol != 0 ? "a row of pickles" : "a tar file");
+    reel_status status = reel_file_check_pointer(file, size, what, err);
+    if (status != REEL_OK)
+        return status;
     return reel_fail(err, REEL_ERR_FORMAT, "%s: is not a file of torch.save (a zip file begins with PK)", what);
 }
 
@@ -82,6 +97,23 @@ static reel_status find_record(const reader *r, const char *folder, const char *
     return REEL_OK;
 }
 
+/* What torch.jit.save writes: a module and its code, which also has a data.pkl. */
+static reel_status check_script(const reader *r, reel_error *err)
+{
+    static const char folder[] = "code/";
+    const reel_zip_entry *e = NULL;
+    reel_status status = find_record(r, "", "constants.pkl", 13, &e, err);
+    bool script = e != NULL;
+    for (size_t i = 0; i < r->zip.n && status == REEL_OK && !script; i++) {
+        e = &r->zip.entry[i];
+        script = e->name_n > r->top_n && memcmp(e->name, r->data->name, r->top_n) == 0 &&
+            begins((const uint8_t *)e->name + r->top_n, e->name_n - r->top_n, folder, sizeof folder - 1);
+    }
+    return !script ? status : reel_fail(err, REEL_ERR_UNSUPPORTED, "%s: is a scripted module (TorchScript): code, not a state dict. "
+                                        "Nothing of it was executed. If you trust the file, load it in Python with torch.jit.load and "
+                                        "save its state_dict() with safetensors' save_file", r->what);
+}
+
 /* Files before torch 2.1 do not say; they are little-endian as nearly all machines are. */
 static reel_status check_byte_order(const reader *r, reel_error *err)
 {
@@ -100,13 +132,14 @@ static reel_status fail_tensor(const reader *r, const reel_tensor *t, const char
     return reel_fail(err, REEL_ERR_FORMAT, "%s: tensor %s %s", r->what, t->name, fault);
 }
 
-/* The bytes of the storage, which must be the record's. */
+/* The bytes of the storage, which must be the record's; *room: how many elements of the tensor they are. */
 static reel_status storage_of(const reader *r, const reel_pickle_tensor *p, const reel_tensor *t, const uint8_t **bytes,
-                              reel_error *err)
+                              uint64_t *room, reel_error *err)
 {
     uint64_t want;
     const reel_zip_entry *e = NULL;
     *bytes = NULL;
+    *room = 0;
     reel_status status = find_record(r, "data/", p->key, p->key_n, &e, err);
     if (status != REEL_OK)
         return status;
@@ -114,25 +147,26 @@ static reel_status storage_of(const reader *r, const reel_pickle_tensor *p, cons
     if (e == NULL)
         return reel_fail(err, REEL_ERR_FORMAT, "%s: tensor %s: the record data/%.*s of its storage is missing in the zip", r->what,
                          t->name, shown, p->key);
-    if (__builtin_mul_overflow(p->numel, (uint64_t)reel_dtype_size(p->dtype), &want) || want != e->bytes)
+    if (__builtin_mul_overflow(p->numel, (uint64_t)reel_dtype_size(p->stored), &want) || want != e->bytes)
         return reel_fail(err, REEL_ERR_FORMAT, "%s: tensor %s: its storage has a size of %llu elements of %s, but the record "
-                         "data/%.*s has %llu bytes", r->what, t->name, (unsigned long long)p->numel, reel_dtype_name(p->dtype), shown,
+                         "data/%.*s has %llu bytes", r->what, t->name, (unsigned long long)p->numel, reel_dtype_name(p->stored), shown,
                          p->key, (unsigned long long)e->bytes);
     *bytes = e->data;
+    *room = e->bytes / reel_dtype_size(p->dtype);
     return REEL_OK;
 }
 
-/* Every element lies in the storage. */
-static bool inside(const reel_pickle_tensor *p, uint64_t count)
+/* Every element lies in a storage of `room`. */
+static bool inside(const reel_pickle_tensor *p, uint64_t room, uint64_t count)
 {
     uint64_t last = p->offset, step;
     if (count == 0)
-        return p->offset <= p->numel;
+        return p->offset <= room;
     for (int i = 0; i < p->shape.rank; i++)
         if (__builtin_mul_overflow((uint64_t)p->shape.dim[i] - 1, (uint64_t)p->stride[i], &step) ||
             __builtin_add_overflow(last, step, &last))
             return false;
-    return last < p->numel;
+    return last < room;
 }
 
 static bool row_major(const reel_pickle_tensor *p, uint64_t count)
@@ -178,10 +212,10 @@ static reel_status copy_tensor(reader *r, const reel_pickle_tensor *p, uint64_t 
 }
 
 /* Sums that a small file could blow up with many views of one storage. */
-static reel_status check_sums(reader *r, uint64_t file_bytes, const reel_pickle_tensor *p, const reel_tensor *t, uint64_t count,
-                              bool copied, reel_error *err)
+static reel_status check_sums(reader *r, uint64_t file_bytes, uint64_t room, const reel_tensor *t, uint64_t count, bool copied,
+                              reel_error *err)
 {
-    if (copied && count > p->numel)
+    if (copied && count > room)
         return fail_tensor(r, t, "repeats elements of its storage (an expanded view), which no weights do", err);
     if (__builtin_add_overflow(r->bytes, t->bytes, &r->bytes) || r->bytes / MAX_SHARED > file_bytes ||
         (copied && __builtin_add_overflow(r->copied, t->bytes, &r->copied)) || r->copied > file_bytes)
@@ -194,7 +228,7 @@ static reel_status add_tensor(reader *r, uint64_t file_bytes, const reel_pickle_
 {
     reel_status status = REEL_OK;
     const uint8_t *storage;
-    uint64_t count;
+    uint64_t count, room;
     reel_tensor *t = &r->tensors.tensor[r->tensors.n];
     *t = (reel_tensor){.name = reel_strndup(p->name, p->name_n), .dtype = p->dtype, .shape = p->shape};
     if (t->name == NULL)
@@ -203,11 +237,11 @@ static reel_status add_tensor(reader *r, uint64_t file_bytes, const reel_pickle_
     REEL_TRY(reel_tensor_name_check(t->name, r->what, err));
     if (!reel_shape_count(&t->shape, &count) || __builtin_mul_overflow(count, (uint64_t)reel_dtype_size(t->dtype), &t->bytes))
         return fail_tensor(r, t, "is too large, its size overflows 64 bits", err);
-    REEL_TRY(storage_of(r, p, t, &storage, err));
-    if (!inside(p, count))
+    REEL_TRY(storage_of(r, p, t, &storage, &room, err));
+    if (!inside(p, room, count))
         return fail_tensor(r, t, "reaches outside its storage (offset, size and stride go beyond the end)", err);
     bool in_place = row_major(p, count);
-    REEL_TRY(check_sums(r, file_bytes, p, t, count, !in_place, err));
+    REEL_TRY(check_sums(r, file_bytes, room, t, count, !in_place, err));
     const uint8_t *from = storage + p->offset * reel_dtype_size(p->dtype);
     if (in_place)
         t->data = from;
@@ -222,6 +256,8 @@ static reel_status read_all(reader *r, const uint8_t *file, size_t size, reel_er
     reel_status status = REEL_OK;
     REEL_TRY(reel_zip_read(file, size, r->what, &r->zip, err));
     REEL_TRY(find_pickle(r, err));
+    REEL_TRY(check_script(r, err));
+    REEL_TRY(reel_zip_check_stored(&r->zip, r->what, err));
     REEL_TRY(check_byte_order(r, err));
     REEL_TRY(reel_pickle_read(r->data->data, (size_t)r->data->bytes, r->what, &r->pickle, err));
     r->tensors.tensor = reel_calloc(r->pickle.n, sizeof *r->tensors.tensor);

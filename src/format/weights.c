@@ -18,17 +18,6 @@ const reel_weights_form reel_weights_form_of[REEL_WEIGHTS_FORMS] = {
 typedef reel_status open_fn(const char *path, reel_tensors *out, reel_error *err);
 static open_fn *const openers[REEL_WEIGHTS_FORMS] = {reel_st_open, reel_st_open, reel_torch_open, reel_torch_open};
 
-/* A shard lies in the folder of its index: a name with a path in it would make us read another file. */
-static bool plain_name(const char *name)
-{
-    if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strlen(name) > 255)
-        return false;
-    for (const char *p = name; *p != '\0'; p++)
-        if (*p == '/' || *p == '\\' || (unsigned char)*p < 0x20 || *p == 0x7f)
-            return false;
-    return true;
-}
-
 static int compare_shards(const void *a, const void *b)
 {
     const reel_weights_place *x = a, *y = b;
@@ -61,13 +50,13 @@ reel_status reel_weights_places_read(const reel_json *index, const char *path, r
         return reel_fail_nomem(err, path);
     for (void *it = reel_json_first(map); it != NULL; it = reel_json_next(map, it)) {
         const char *name = reel_json_string(reel_json_value(it));
-        if (name == NULL || !plain_name(name)) {
+        if (name == NULL || !reel_path_is_below(name)) {
             reel_weights_places_free(&p);
-            return reel_fail(err, REEL_ERR_FORMAT, "%s: weight_map: tensor %s: the shard %s%.200s%s is not a plain file name (no "
-                             "path, nothing outside the folder)", path, reel_json_key(it), name != NULL ? "'" : "",
+            return reel_fail(err, REEL_ERR_FORMAT, "%s: weight_map: tensor %s: the shard %s%.200s%s is not the name of a file in "
+                             "the folder or below it", path, reel_json_key(it), name != NULL ? "'" : "",
                              name != NULL ? name : "value", name != NULL ? "'" : "");
         }
-        p.place[p.n++] = (reel_weights_place){name, reel_json_key(it)};
+        p.place[p.n++] = (reel_weights_place){name, reel_json_key(it), false};
     }
     qsort(p.place, p.n, sizeof *p.place, compare_shards);
     for (size_t i = 0; i < p.n; i = reel_weights_places_next(&p, i))
@@ -81,8 +70,8 @@ reel_status reel_weights_places_read(const reel_json *index, const char *path, r
     return REEL_OK;
 }
 
-/* Adds the shard of places [from, to) to `all`. The index says which tensor lies in which shard; the shard must agree. */
-static reel_status open_shard(open_fn *open, const char *dir, const reel_weights_place *from, const reel_weights_place *to,
+/* Adds the shard of places [from, to) to `all`. */
+static reel_status open_shard(open_fn *open, const char *dir, reel_weights_place *from, const reel_weights_place *to,
                               const char *path, reel_tensors *all, reel_error *err)
 {
     reel_status status = REEL_OK;
@@ -90,15 +79,35 @@ static reel_status open_shard(open_fn *open, const char *dir, const reel_weights
     char *file = reel_path_join(dir, from->shard);
     if (file == NULL)
         return reel_fail_nomem(err, path);
+    REEL_TRY(reel_path_check_stays(dir, file, err));
     REEL_TRY(open(file, &shard, err));
-    for (const reel_weights_place *p = from; p < to; p++)
-        if (reel_tensors_find(&shard, p->tensor) == NULL)
-            REEL_TRY(reel_fail(err, REEL_ERR_FORMAT, "%s: tensor %s is not in %s, where the index says it is", path, p->tensor, p->shard));
+    for (reel_weights_place *p = from; p < to; p++)
+        p->lacks = reel_tensors_find(&shard, p->tensor) == NULL;
     REEL_TRY(reel_tensors_append(all, &shard, path, err));
 done:
     reel_tensors_close(&shard);
     reel_free(file);
     return status;
+}
+
+/* A tensor in another shard than the index says is refused: they are not of one checkpoint. In none is for the model to judge. */
+static reel_status note_absent(const reel_weights_places *p, const char *path, reel_tensors *all, reel_error *err)
+{
+    all->absent = reel_calloc(p->n, sizeof *all->absent);
+    if (all->absent == NULL)
+        return reel_fail_nomem(err, path);
+    for (size_t i = 0; i < p->n; i++) {
+        if (!p->place[i].lacks)
+            continue;
+        if (reel_tensors_find(all, p->place[i].tensor) != NULL)
+            return reel_fail(err, REEL_ERR_FORMAT, "%s: tensor %s is not in %s, where the index says it is, but in another shard", path,
+                             p->place[i].tensor, p->place[i].shard);
+        all->absent[all->absents] = reel_strdup(p->place[i].tensor);
+        if (all->absent[all->absents] == NULL)
+            return reel_fail_nomem(err, path);
+        all->absents++;
+    }
+    return REEL_OK;
 }
 
 static reel_status open_index(open_fn *open, const char *dir, const char *path, reel_tensors *out, reel_error *err)
@@ -117,6 +126,7 @@ static reel_status open_index(open_fn *open, const char *dir, const char *path, 
         REEL_TRY(open_shard(open, dir, p.place + i, p.place + next, path, &all, err));
     }
     REEL_TRY(reel_tensors_sort(&all, path, err));
+    REEL_TRY(note_absent(&p, path, &all, err));
     *out = all;
     all = (reel_tensors){0};
 done:

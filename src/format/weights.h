@@ -14,10 +14,13 @@ typedef struct reel_weights_form {
 extern const reel_weights_form reel_weights_form_of[REEL_WEIGHTS_FORMS];
 
 /* What an index says: its tensors by shard, each shard's in one piece. Texts are borrowed from the index. */
-typedef struct reel_weights_place { const char *shard, *tensor; } reel_weights_place;
+typedef struct reel_weights_place {
+    const char *shard, *tensor;
+    bool lacks;   /* the shard was read and does not have it */
+} reel_weights_place;
 typedef struct reel_weights_places { reel_weights_place *place; size_t n, shards; } reel_weights_places;
 enum { REEL_WEIGHTS_SHARDS = 10000 };  /* most that a checkpoint may have */
-/* path names the index in messages. A shard that is no plain file name is refused. */
+/* path names the index in messages. A shard that would not lie in the folder or below it is refused. */
 reel_status reel_weights_places_read(const reel_json *index, const char *path, reel_weights_places *out, reel_error *err);
 void reel_weights_places_free(reel_weights_places *p);
 /* Behind the last tensor of the shard that place i begins. */

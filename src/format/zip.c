@@ -30,7 +30,8 @@ static bool is(const uint8_t *p, uint8_t a, uint8_t b)
 
 static reel_status fail(const reader *r, const char *fault, reel_error *err)
 {
-    return reel_fail(err, REEL_ERR_FORMAT, "%s: damaged zip: %s. Fetch or save the file again.", r->what, fault);
+    return reel_fail(err, REEL_ERR_FORMAT, "%s: damaged zip: %s%s Fetch or save the file again.", r->what, fault,
+                     fault[strlen(fault) - 1] == '?' ? "" : ".");
 }
 
 /* The record at the very end; a comment may stand behind it. */
@@ -131,7 +132,7 @@ static bool size_agrees(uint32_t told, uint64_t size, bool later)
 }
 
 /* The entry's own header, in front of its data, must say the same as the directory; torch writes its sizes behind the data. */
-static reel_status read_local(const reader *r, const uint8_t *central, reel_zip_entry *e, reel_error *err)
+static reel_status read_local(const reader *r, const uint8_t *central, uint64_t packed, reel_zip_entry *e, reel_error *err)
 {
     if (e->begin > r->at || r->at - e->begin < LOCAL || !is(r->file + e->begin, 3, 4))
         return fail_entry(r, e, "is not where the directory says", err);
@@ -142,11 +143,12 @@ static reel_status read_local(const reader *r, const uint8_t *central, reel_zip_
         return fail_entry(r, e, "has a header that goes beyond the file", err);
     if (u16(p + 8) != u16(central + 10) || u16(p + 26) != e->name_n || memcmp(p + LOCAL, e->name, e->name_n) != 0)
         return fail_entry(r, e, "has another name or method in its own header than in the directory", err);
-    if (e->bytes > r->at - e->begin - head)
+    if (packed > r->at - e->begin - head)
         return fail_entry(r, e, "goes beyond the end of the data; is the file truncated?", err);
-    if (!size_agrees(u32(p + 18), e->bytes, later) || !size_agrees(u32(p + 22), e->bytes, later))
+    if (!size_agrees(u32(p + 18), packed, later) || !size_agrees(u32(p + 22), e->bytes, later))
         return fail_entry(r, e, "has another size in its own header than in the directory", err);
-    e->data = p + head;
+    e->data = e->method == 0 ? p + head : NULL;
+    e->end = e->begin + head + packed;
     return REEL_OK;
 }
 
@@ -165,19 +167,16 @@ static reel_status read_entry(const reader *r, uint64_t *at, reel_zip_entry *e, 
     REEL_TRY(read_extra(r, p + CENTRAL + name, extra, (uint64_t *[]){&bytes, &packed, &begin}, err));
     e->bytes = bytes;
     e->begin = begin;
+    e->method = u16(p + 10);
     if (name == 0)
         return fail(r, "an entry has no name", err);
     if ((u16(p + 8) & ENCRYPTED) != 0)
         return reel_fail(err, REEL_ERR_UNSUPPORTED, "%s: entry %.*s is encrypted", r->what, (int)name, e->name);
-    if (u16(p + 10) != 0)
-        return reel_fail(err, REEL_ERR_UNSUPPORTED, "%s: entry %.*s is compressed (method %d); torch.save stores every record as it "
-                         "is. Unpack the file and pack it without compression (zip -0), or save it again.", r->what, (int)name,
-                         e->name, u16(p + 10));
-    if (packed != bytes)
+    if (e->method == 0 && packed != bytes)
         return fail_entry(r, e, "is stored but has two sizes", err);
     if (u16(p + 34) != 0)
         return fail(r, "it is spread over several disks", err);
-    REEL_TRY(read_local(r, p, e, err));
+    REEL_TRY(read_local(r, p, packed, e, err));
     *at += CENTRAL + name + extra + rest;
 done:
     return status;
@@ -207,7 +206,7 @@ static reel_status check_apart(const reader *r, reel_zip *zip, reel_error *err)
     if (zip->n > 0)
         qsort(zip->entry, zip->n, sizeof *zip->entry, compare_places);
     for (size_t i = 1; i < zip->n; i++)
-        if (zip->entry[i - 1].data + zip->entry[i - 1].bytes > r->file + zip->entry[i].begin)
+        if (zip->entry[i - 1].end > zip->entry[i].begin)
             return fail_entry(r, &zip->entry[i], "overlaps another entry", err);
     return REEL_OK;
 }
@@ -248,6 +247,18 @@ reel_status reel_zip_read(const uint8_t *file, size_t size, const char *what, re
 done:
     reel_zip_free(&zip);
     return status;
+}
+
+reel_status reel_zip_check_stored(const reel_zip *zip, const char *what, reel_error *err)
+{
+    for (size_t i = 0; i < zip->n; i++) {
+        const reel_zip_entry *e = &zip->entry[i];
+        if (e->method != 0)
+            return reel_fail(err, REEL_ERR_UNSUPPORTED, "%s: entry %.*s is compressed (method %d); torch.save stores every record as "
+                             "it is. Unpack the file and pack it without compression (zip -0), or save it again.", what,
+                             e->name_n < 200 ? (int)e->name_n : 200, e->name, e->method);
+    }
+    return REEL_OK;
 }
 
 void reel_zip_free(reel_zip *zip)

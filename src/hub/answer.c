@@ -144,8 +144,9 @@ reel_status reel_answer_fail(const reel_http_answer *a, const reel_asked *q, ree
     who(q, access);
     switch (reel_answer_kind_of(a, q)) {
     case REEL_ANSWER_NO_REPO:
-        return reel_fail(err, REEL_ERR_NOT_FOUND, "%s: there is no such repository, or it is private and %s%s", name, access,
-                         q->repo != NULL && q->repo->type == REEL_REPO_MODEL ? ". Is it a data set? Then --repo_type dataset" : "");
+        return reel_fail(err, REEL_ERR_NOT_FOUND, "%s: there is no such repository%s, or it is private and %s%s", name,
+                         q->repo != NULL && q->repo->type == REEL_REPO_MODEL && !q->typed ? " of a model" : "", access,
+                         q->repo != NULL && q->repo->type == REEL_REPO_MODEL && q->typed ? ". Is it a data set? Then --repo_type dataset" : "");
     case REEL_ANSWER_BAD_TOKEN:
         if (q->token_from == NULL)
             return reel_fail(err, REEL_ERR_DENIED, "%s: not without a token: run reel hub login", name);

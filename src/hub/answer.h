@@ -10,7 +10,7 @@ typedef struct reel_asked { const reel_repo *repo; const char *file; const char 
                           const char *endpoint;    /* NULL: not known here */
                           const char *token_from;  /* NULL: no token */
                           bool token_expired;
-                          bool writing; } reel_asked;
+                          bool writing, typed; } reel_asked;  /* typed: who asks may say --repo_type */
 
 typedef enum reel_answer_kind {
     REEL_ANSWER_OK,           /* 2xx or 3xx */

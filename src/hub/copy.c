@@ -15,7 +15,7 @@
 /* What is looked for, and where. */
 typedef struct search {
     const reel_repo *repo;
-    const char *include, *exclude;
+    reel_patterns include, exclude;
     const reel_local *local;    /* NULL: the cache alone */
     reel_hub_cache cache;
 } search;
@@ -155,7 +155,7 @@ static void look_in_folder(const search *s, bool seen, const char *commit, reel_
     }
 }
 
-void reel_copy_look(const reel_hub *hub, const reel_repo *repo, const reel_local *local, const char *include, const char *exclude,
+void reel_copy_look(const reel_hub *hub, const reel_repo *repo, const reel_local *local, reel_patterns include, reel_patterns exclude,
                     reel_copy *copy)
 {
     search s = {.repo = repo, .include = include, .exclude = exclude, .local = local};

@@ -20,7 +20,7 @@ typedef struct reel_copy {
 
 /* Of the files that include and exclude let through, at the commit that the revision was when last seen: in the cache, or, with local not
  * NULL, in that folder, where the cache can fill its gaps. Free it. */
-void reel_copy_look(const reel_hub *hub, const reel_repo *repo, const reel_local *local, const char *include, const char *exclude,
+void reel_copy_look(const reel_hub *hub, const reel_repo *repo, const reel_local *local, reel_patterns include, reel_patterns exclude,
                     reel_copy *copy);
 void reel_copy_free(reel_copy *copy);
 

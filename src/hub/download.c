@@ -24,6 +24,8 @@ typedef struct work {
     reel_session s;
     reel_local local;
     bool to_folder, copied;       /* copied: the Hub does not answer, and what is here is all */
+    const char *const *name;      /* files and folders that were named */
+    size_t names;
     reel_listing listing;
     reel_file_meta *known;        /* one a listed file */
     reel_wanted *wanted;
@@ -140,11 +142,16 @@ static reel_status get_named(work *w, const char *const *files, size_t n, reel_e
 
 /* ---- what a listing has ---- */
 
+static reel_patterns exclude_of(const work *w)
+{
+    return (reel_patterns){(const char *const *)w->a->exclude.item, w->a->exclude.n};
+}
+
 static const char *where(const work *w) { return w->to_folder ? w->local.path : w->s.hub->cache_dir; }
 
-static void look_for_copy(const work *w, const char *include, reel_copy *c)
+static void look_for_copy(const work *w, reel_patterns include, reel_copy *c)
 {
-    reel_copy_look(w->s.hub, &w->repo, w->to_folder ? &w->local : NULL, include, w->a->exclude, c);
+    reel_copy_look(w->s.hub, &w->repo, w->to_folder ? &w->local : NULL, include, exclude_of(w), c);
 }
 
 static reel_status want_listed(work *w, uint64_t *total, reel_error *err);
@@ -171,7 +178,7 @@ static reel_status take_copy(work *w, reel_copy *c, bool whole, reel_error *err)
     return status == REEL_OK ? run_pool(w, total, err) : status;
 }
 
-static reel_status use_copy_offline(work *w, const char *include, bool whole, reel_error *err)
+static reel_status use_copy_offline(work *w, reel_patterns include, bool whole, reel_error *err)
 {
     reel_status status = REEL_OK;
     reel_copy c;
@@ -203,7 +210,7 @@ static reel_status use_what_is_left(work *w, reel_copy *c, bool whole, reel_stat
 }
 
 /* The commit of the revision. A copy that is known to be all serves after one question without an answer; any other after many. */
-static reel_status resolve(work *w, const char *include, bool whole, bool *copied, reel_error *err)
+static reel_status resolve(work *w, reel_patterns include, bool whole, bool *copied, reel_error *err)
 {
     reel_answer_kind kind = REEL_ANSWER_SERVER;
     reel_copy c = {.kind = REEL_COPY_NONE};
@@ -290,10 +297,24 @@ static void note_tree(const work *w)
     }
 }
 
-static reel_status get_listed(work *w, const char *include, reel_error *err)
+/* What was named, beside folders, is there. */
+static reel_status check_found(const work *w, const reel_listing *all, reel_error *err)
+{
+    for (size_t i = 0; i < w->names; i++) {
+        bool found = false;
+        for (size_t k = 0; k < all->n && !found; k++)
+            found = reel_pattern_match((reel_patterns){&w->name[i], 1}, all->file[k].path);
+        if (!found)
+            return reel_fail(err, REEL_ERR_NOT_FOUND, "%s%s: it has nothing called '%s' at revision '%s'", reel_repo_prefix(w->repo.type), w->repo.id,
+                             w->name[i], w->a->revision);
+    }
+    return REEL_OK;
+}
+
+static reel_status get_listed(work *w, reel_patterns include, reel_error *err)
 {
     const char *revision = w->repo.revision;
-    const bool whole = include[0] == '\0' && w->a->exclude[0] == '\0';
+    const bool whole = include.n == 0 && w->a->exclude.n == 0;
     bool copied;
     uint64_t total = 0;
     if (w->s.hub->offline)
@@ -303,7 +324,8 @@ static reel_status get_listed(work *w, const char *include, reel_error *err)
         return status;
     w->repo.revision = w->commit;
     REEL_TRY(reel_listing_fetch(&w->s, &w->repo, &w->listing, err));
-    reel_listing_filter(&w->listing, include, w->a->exclude);
+    REEL_TRY(check_found(w, &w->listing, err));
+    reel_listing_filter(&w->listing, include, exclude_of(w));
     if (w->listing.n == 0)
         REEL_TRY(reel_fail(err, REEL_ERR_NOT_FOUND, whole ? "%s: it has no files" : "%s: none of its files matches", w->repo.id));
     REEL_TRY(check_twins(w, err));
@@ -342,18 +364,22 @@ static reel_status result(const work *w, const char *one, reel_hub_downloaded **
     return reel_fail_nomem(err, "result");
 }
 
-/* include, and the folders among the names, as one list. NULL: no memory. */
-static char *patterns_of(const work *w, const char *const *files, size_t n)
+/* include, and the names, folders among them, as one list. NULL: no memory. */
+static const char **patterns_of(const work *w, const char *const *files, size_t n)
 {
-    reel_text out = {0};
-    reel_text_puts(&out, w->a->include);
-    for (size_t i = 0; i < n; i++)
-        reel_text_printf(&out, "%s%s", out.len > 0 ? "," : "", files[i]);
-    return reel_text_take(&out);
+    const reel_list *given = &w->a->include;
+    const char **out = reel_calloc(given->n + n + 1, sizeof *out);
+    for (size_t i = 0; out != NULL && i < given->n + n; i++)
+        out[i] = i < given->n ? given->item[i] : files[i - given->n];
+    return out;
 }
 
 static reel_status check_names(const work *w, const char *const *files, size_t n, bool *folders, reel_error *err)
 {
+    const char *at = strchr(w->repo.id, '@');
+    if (at != NULL && at[1] != '\0')
+        return reel_fail(err, REEL_ERR_ARG, "'%s': here a revision is named by --revision: reel hub download %.*s --revision %s", w->repo.id,
+                         (int)(at - w->repo.id), w->repo.id, at + 1);
     reel_status status = reel_repo_id_check(w->repo.id, err);
     if (status == REEL_OK && !reel_revision_valid(w->repo.revision))
         status = reel_fail(err, REEL_ERR_ARG, "--revision: '%s' cannot be a branch, tag or commit", w->repo.revision);
@@ -373,22 +399,23 @@ static reel_status check_names(const work *w, const char *const *files, size_t n
 static reel_status bring(work *w, const char *const *files, size_t n, reel_error *err)
 {
     bool folders = false;
-    char *include = NULL;
+    const char **include = NULL;
     reel_status status = check_names(w, files, n, &folders, err);
     if (status != REEL_OK)
         return status;
     REEL_TRY(reel_session_open(w->ctx, &w->s, err));
+    w->s.typed = true;
     if (w->a->local_dir[0] != '\0') {
         REEL_TRY(reel_local_open(w->a->local_dir, &w->local, err));
         w->to_folder = true;
     }
     if (n > 0 && !folders) {
-        if (w->a->include[0] != '\0' || w->a->exclude[0] != '\0')
+        if (w->a->include.n > 0 || w->a->exclude.n > 0)
             reel_log(w->ctx, REEL_LOG_WARNING, "hub", "--include and --exclude have no effect: the files are named");
         REEL_TRY(get_named(w, files, n, err));
     } else {
         include = patterns_of(w, files, n);
-        REEL_TRY(include == NULL ? reel_fail_nomem(err, "names") : get_listed(w, include, err));
+        REEL_TRY(include == NULL ? reel_fail_nomem(err, "names") : get_listed(w, (reel_patterns){include, w->a->include.n + n}, err));
     }
 done:
     reel_free(include);
@@ -407,6 +434,8 @@ reel_status reel_hub_download(reel_context *ctx, const reel_args *args, const ch
     if (w.a == NULL || n == 0)
         return reel_fail(err, REEL_ERR_ARG, "a download needs its options and a repository's name");
     w.repo = (reel_repo){.id = names[0], .revision = w.a->revision};
+    w.name = names + 1;
+    w.names = n - 1;
     reel_repo_type_parse(w.a->repo_type, &w.repo.type);
     reel_status status = bring(&w, names + 1, n - 1, err);
     if (status == REEL_OK)

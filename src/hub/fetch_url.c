@@ -10,6 +10,7 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "hub/locate.h"
 #include "hub/session.h"
 #include "hub/url.h"
@@ -67,6 +68,15 @@ static reel_status fail_moved(const char *url, reel_error *err)
     return reel_fail(err, REEL_ERR_NETWORK, "%s: the server sends on where it may not go (a circle, https to http, or no address)", shown);
 }
 
+/* Many servers send an address with blanks in it; browsers and curl write them as %20. NULL: no memory. */
+static char *without_blanks(const char *location)
+{
+    reel_text out = {0};
+    for (const char *c = location; *c != '\0'; c++)
+        reel_text_add(&out, *c == ' ' ? "%20" : c, *c == ' ' ? 3 : 1);
+    return location[0] == '\0' ? reel_strdup("") : reel_text_take(&out);
+}
+
 static reel_status download(reel_http *http, const char *given, sinking *s, double seconds, reel_error *err)
 {
     const double end = reel_now() + seconds;
@@ -81,7 +91,9 @@ static reel_status download(reel_http *http, const char *given, sinking *s, doub
         if (a.end == REEL_HTTP_DONE && a.status / 100 == 3)
             status = reel_http_header_copy(&a, "Location", &location, err);
         const bool moved = location != NULL;
-        char *next = moved ? reel_url_join(url, location) : NULL;
+        char *quoted = moved ? without_blanks(location) : NULL;
+        char *next = quoted != NULL ? reel_url_join(url, quoted) : NULL;
+        reel_free(quoted);
         reel_free(location);
         if (moved && next == NULL)
             status = reel_fail_nomem(err, "address");

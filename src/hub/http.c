@@ -312,6 +312,21 @@ static void judge(reel_http_answer *a, const exchange *x, CURLcode code)
         snprintf(a->reason, sizeof a->reason, "%s", x->why != NULL ? x->why : said);
 }
 
+/* A server may repeat the token in its words, and those are shown. */
+static void hide(reel_text *t, const char *token)
+{
+    static const char shown[] = "…";
+    enum { LEAST = 8, SHOWN = sizeof shown - 1 };  /* shorter ones are no tokens, and would hide words */
+    const size_t n = strlen(token);
+    char *at = t->s, *found;
+    while (n >= LEAST && at != NULL && (found = memmem(at, t->len - (size_t)(at - t->s), token, n)) != NULL) {
+        memcpy(found, shown, SHOWN);
+        at = found + SHOWN;
+        memmove(at, found + n, t->len - (size_t)(found + n - t->s) + 1);  /* with its NUL */
+        t->len -= n - SHOWN;
+    }
+}
+
 void reel_http_once(reel_http *h, const reel_http_request *r, reel_http_answer *a)
 {
     exchange x = {.http = h, .r = r, .a = a};
@@ -328,6 +343,10 @@ void reel_http_once(reel_http *h, const reel_http_request *r, reel_http_answer *
         const CURLcode code = curl_easy_perform(h->curl);
         note_status(&x);
         judge(a, &x, code);
+        if (h->token != NULL)
+            hide(&a->headers, h->token);
+        if (h->token != NULL && a->status / 100 != 2)
+            hide(&a->body, h->token);
     }
     curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, NULL);
     curl_slist_free_all(lines);

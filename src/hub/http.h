@@ -27,8 +27,8 @@ typedef struct reel_http_answer {
         REEL_HTTP_BAD,        /* not HTTP, or a request that cannot be sent */
     } end;
     long status;              /* 200; 0: none came */
-    reel_text headers;        /* "name: value\n" of the last answer */
-    reel_text body;           /* where there was no sink, or the status was not 2xx: at most `limit` bytes */
+    reel_text headers;        /* "name: value\n" of the last answer; the token, if the server repeats it, is "…" here */
+    reel_text body;           /* where there was no sink, or the status was not 2xx (the token is "…" then, too): at most `limit` bytes */
     char reason[300];         /* libcurl's words, for any end but DONE */
 } reel_http_answer;
 void reel_http_answer_free(reel_http_answer *a);

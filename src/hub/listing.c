@@ -203,29 +203,33 @@ void reel_listing_note(int base, const char *commit, const reel_listing *l)
 
 /* ---- choosing ---- */
 
-bool reel_pattern_match(const char *patterns, const char *path)
+static bool fits(const char *pattern, const char *path)
 {
-    for (const char *p = patterns; *p != '\0';) {
-        char one[PATH_MAX];
-        const size_t n = strcspn(p, ",");
-        const bool folder = n > 0 && p[n - 1] == '/';
-        if (n > 0 && n + 2 < sizeof one) {
-            snprintf(one, sizeof one, "%.*s%s", (int)n, p, folder ? "*" : "");
-            if (fnmatch(one, path, 0) == 0)
-                return true;
-        }
-        p += n + (p[n] == ',');
-    }
+    const size_t n = strlen(pattern);
+    if (strcmp(pattern, path) == 0)
+        return true;
+    if (n == 0 || pattern[n - 1] != '/')
+        return fnmatch(pattern, path, 0) == 0;
+    char *below = reel_format("%s*", pattern);
+    const bool good = strncmp(pattern, path, n) == 0 || (below != NULL && fnmatch(below, path, 0) == 0);
+    reel_free(below);
+    return good;
+}
+
+bool reel_pattern_match(reel_patterns patterns, const char *path)
+{
+    for (size_t i = 0; i < patterns.n; i++)
+        if (fits(patterns.item[i], path))
+            return true;
     return false;
 }
 
-bool reel_pattern_wanted(const char *include, const char *exclude, const char *path)
+bool reel_pattern_wanted(reel_patterns include, reel_patterns exclude, const char *path)
 {
-    const bool included = include == NULL || include[0] == '\0' || reel_pattern_match(include, path);
-    return included && (exclude == NULL || !reel_pattern_match(exclude, path));
+    return (include.n == 0 || reel_pattern_match(include, path)) && !reel_pattern_match(exclude, path);
 }
 
-void reel_listing_filter(reel_listing *l, const char *include, const char *exclude)
+void reel_listing_filter(reel_listing *l, reel_patterns include, reel_patterns exclude)
 {
     size_t kept = 0;
     for (size_t i = 0; i < l->n; i++) {

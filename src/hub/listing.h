@@ -24,12 +24,12 @@ reel_status reel_listing_fetch(reel_session *s, const reel_repo *repo, reel_list
 bool reel_listing_read(int base, const char *commit, reel_listing *l);
 void reel_listing_note(int base, const char *commit, const reel_listing *l);
 
-/* Patterns as fnmatch has them, with commas between, '*' also over '/'; "data/" is all below data. "" lets everything through. */
-bool reel_pattern_match(const char *patterns, const char *path);
-/* Let through by both; NULL or "" for a rule that is not given. */
-bool reel_pattern_wanted(const char *include, const char *exclude, const char *path);
+/* Does one of them fit? */
+bool reel_pattern_match(reel_patterns patterns, const char *path);
+/* Let through by both; none in include lets everything through. */
+bool reel_pattern_wanted(reel_patterns include, reel_patterns exclude, const char *path);
 /* Drops what include and exclude do not let through. */
-void reel_listing_filter(reel_listing *l, const char *include, const char *exclude);
+void reel_listing_filter(reel_listing *l, reel_patterns include, reel_patterns exclude);
 
 /* Are there two names that differ in case alone? One of them, or NULL. */
 const char *reel_listing_twins(const reel_listing *l);

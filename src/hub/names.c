@@ -71,35 +71,14 @@ static bool hex(const char *text, size_t n)
 bool reel_commit_valid(const char *text) { return hex(text, 40); }
 bool reel_etag_valid(const char *text) { return hex(text, 40) || hex(text, 64); }
 
-/* Parts between '/' that a path may have. */
-static bool parts_valid(const char *path)
-{
-    for (const char *part = path;; part++) {
-        const size_t n = strcspn(part, "/");
-        if (n == 0 || n > 255 || (n <= 2 && strncmp(part, "..", n) == 0))
-            return false;
-        part += n;
-        if (*part == '\0')
-            return true;
-    }
-}
-
-static bool characters_valid(const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++)
-        if (*c < 0x20 || *c == 0x7f || *c == '\\')
-            return false;
-    return reel_utf8_valid(text, strlen(text));
-}
-
 bool reel_revision_valid(const char *revision)
 {
-    return strlen(revision) <= 255 && characters_valid(revision) && parts_valid(revision);
+    return strlen(revision) <= 255 && reel_path_is_below(revision);
 }
 
 bool reel_repo_file_valid(const char *path)
 {
-    if (strlen(path) > 4096 || !characters_valid(path) || !parts_valid(path))
+    if (strlen(path) > 4096 || !reel_path_is_below(path))
         return false;
     if (path[0] != '\0' && path[1] == ':')
         return false;  /* a drive */

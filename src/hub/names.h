@@ -36,6 +36,10 @@ typedef struct reel_hub_name {
 bool reel_hub_name_read(const char *text, bool with_file, reel_hub_name *out, bool *nomem);
 void reel_hub_name_free(reel_hub_name *name);
 
+/* Patterns as fnmatch has them, '*' also over '/'; "data/" is all below data; a name that is the pattern itself fits too. Text is borrowed. */
+typedef struct reel_patterns { const char *const *item; size_t n; } reel_patterns;
+#define REEL_PATTERNS(...) ((reel_patterns){(const char *const[]){__VA_ARGS__}, sizeof (const char *const[]){__VA_ARGS__} / sizeof(char *)})
+
 /* A file's name inside a repository: relative, no empty part, ".", "..", ".git", no '\\', no control characters, UTF-8. */
 bool reel_repo_file_valid(const char *path);
 

@@ -13,9 +13,9 @@ typedef struct reel_push {
     const char *path;                /* folder or file */
     const char *inside;              /* where in the repository: a folder's name; for one file, its name */
     const char *message, *description;
-    const char *include, *exclude;   /* patterns with commas between */
+    reel_patterns include, exclude;
     reel_visibility visibility;      /* of a repository that is made */
-    bool create_pr;
+    bool create_pr, typed;           /* typed: who asks may say --repo_type */
     bool force;                      /* also what looks like a secret */
 } reel_push;
 

@@ -17,7 +17,7 @@ reel_status reel_session_open(reel_context *ctx, reel_session *s, reel_error *er
 
 reel_status reel_session_fork(const reel_session *from, reel_session *s, reel_error *err)
 {
-    *s = (reel_session){.ctx = from->ctx, .hub = from->hub};
+    *s = (reel_session){.ctx = from->ctx, .hub = from->hub, .typed = from->typed};
     return reel_http_open(from->ctx, from->hub, NULL, &s->http, err);
 }
 
@@ -61,7 +61,7 @@ reel_status reel_session_online(const reel_session *s, const char *what, reel_er
 {
     if (!s->hub->offline)
         return REEL_OK;
-    return reel_fail(err, REEL_ERR_NETWORK, "%s: not in offline mode (--offline, HF_HUB_OFFLINE)", what);
+    return reel_fail(err, REEL_ERR_NETWORK, "%s is not possible in offline mode (--offline, or HF_HUB_OFFLINE is set)", what);
 }
 
 char *reel_session_url(const reel_session *s, const char *base, const char *reference)
@@ -94,7 +94,7 @@ bool reel_session_may_follow(const char *from, const char *to)
 reel_asked reel_session_asked(const reel_session *s, const reel_repo *repo, const char *file, const char *url)
 {
     return (reel_asked){.repo = repo, .file = file, .url = url, .endpoint = s->hub->endpoint, .token_from = s->token_from,
-                        .token_expired = s->token_expired};
+                        .token_expired = s->token_expired, .typed = s->typed};
 }
 
 void reel_session_warning(reel_session *s, const reel_http_answer *a)

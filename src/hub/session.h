@@ -11,6 +11,7 @@ typedef struct reel_session {  /* one thread's */
     reel_http *http;
     const char *token_from;   /* NULL: none is sent */
     bool token_read, token_expired;
+    bool typed;               /* who asks may say --repo_type */
     char warned[64];          /* the topic of the server's last warning */
     double rest;              /* seconds that the server asked to wait in answer to the last quick try; 0: it did not */
 } reel_session;

@@ -1,5 +1,6 @@
 #include "hub/settings.h"
 
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -54,7 +55,22 @@ static void add_variable(lookup *l, reel_text *out, const char **at)
     *at = name + n + braced;
 }
 
-/* "~" at the beginning, and variables. */
+/* The home folder that "~NAME" begins with; *n: bytes of it. NULL: there is no such user. */
+static char *home_of_user(const char *path, size_t *n)
+{
+    struct passwd *found = NULL, user;
+    char text[4096];
+    *n = strcspn(path, "/");
+    char *name = reel_strndup(path + 1, *n - 1), *home = NULL;
+    if (name != NULL && getpwnam_r(name, &user, text, sizeof text, &found) == 0 && found != NULL)
+        home = reel_strdup(user.pw_dir);
+    for (size_t k = home != NULL ? strlen(home) : 0; k > 0 && home[k - 1] == '/'; k--)
+        home[k - 1] = '\0';
+    reel_free(name);
+    return home;
+}
+
+/* "~" and "~NAME" at the beginning, and variables. */
 static char *expanded(lookup *l, const char *path)
 {
     reel_text out = {0};
@@ -62,6 +78,14 @@ static char *expanded(lookup *l, const char *path)
     if (path[0] == '~' && (path[1] == '/' || path[1] == '\0') && home != NULL) {
         reel_text_puts(&out, home);
         at++;
+    } else if (path[0] == '~' && path[1] != '/' && path[1] != '\0') {
+        size_t n;
+        char *theirs = home_of_user(path, &n);
+        if (theirs != NULL) {
+            reel_text_puts(&out, theirs);
+            at += n;
+        }
+        reel_free(theirs);
     }
     while (*at != '\0') {
         const size_t plain = strcspn(at, "$");
@@ -276,7 +300,8 @@ reel_status reel_hub_token(const reel_hub *hub, char **token, const char **from,
     }
     if (*token != NULL && !reel_hub_token_valid(*token)) {
         reel_hub_forget(token);
-        return reel_fail(err, REEL_ERR_ARG, "%s: the token has characters that no token has; run reel hub login", *from);
+        return reel_fail(err, REEL_ERR_ARG, "%s: the token has characters that no token has; %s", *from,
+                         *from == hub->token_from ? "correct this variable, or unset it" : "run reel hub login");
     }
     return REEL_OK;
 }

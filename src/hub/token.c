@@ -101,16 +101,19 @@ static reel_status write_secret(const char *path, const char *text, reel_error *
     return reel_file_write_mode(path, text, strlen(text), S_IRUSR | S_IWUSR, err);
 }
 
+/* The folder is closed to others where reel made it or it is the Hub's own; one that others use too stays as it is. */
 reel_status reel_token_store(const reel_hub *hub, const char *token, const char *name, reel_error *err)
 {
     char *dir = NULL, *ini = NULL, *merged = NULL, *shown = NULL;
+    struct stat st;
     if (hub->token_path[0] == '\0')
         return reel_fail(err, REEL_ERR_NOT_FOUND, "there is no place for the token: set HF_HOME or HOME");
     reel_status status = REEL_OK;
     if ((dir = reel_path_parent(hub->token_path)) == NULL)
         REEL_TRY(reel_fail_nomem(err, hub->token_path));
+    const bool ours = !reel_exists(dir) || reel_same_file(dir, hub->home);
     REEL_TRY(reel_dir_make(dir, err));
-    if (chmod(dir, 0700) != 0 && errno != EPERM && errno != EROFS)
+    if (ours && (stat(dir, &st) != 0 || (st.st_mode & (S_ISVTX | S_IWOTH)) == 0) && chmod(dir, 0700) != 0 && errno != EPERM && errno != EROFS)
         REEL_TRY(reel_fail_errno(err, errno, dir, "change the permissions"));
     REEL_TRY(read_ini(hub, &ini, err));
     shown = reel_strdup(name);

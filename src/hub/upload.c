@@ -7,8 +7,11 @@
 #include "args/args.h"
 #include "args/jobs.h"
 #include "base/cpu.h"
+#include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "hub/lfs.h"
+#include "hub/listing.h"
 
 /* ---- what the parts share ---- */
 
@@ -81,6 +84,7 @@ void reel_hub_uploaded_close(reel_hub_uploaded **uploaded)
 
 static reel_status open_upload(reel_context *ctx, const reel_push *push, reel_upload *u, reel_error *err)
 {
+    char what[256];
     reel_status status = REEL_OK;
     *u = (reel_upload){.push = push, .began = reel_now()};
     REEL_TRY(reel_repo_id_check(push->id, err));
@@ -89,7 +93,9 @@ static reel_status open_upload(reel_context *ctx, const reel_push *push, reel_up
         goto done;
     }
     REEL_TRY(reel_session_open(ctx, &u->s, err));
-    REEL_TRY(reel_session_online(&u->s, push->id, err));
+    u->s.typed = push->typed;
+    snprintf(what, sizeof what, "sending to %s", push->id);
+    REEL_TRY(reel_session_online(&u->s, what, err));
     REEL_TRY(reel_session_token(&u->s, err));
     if (u->s.token_from == NULL) {
         status = reel_fail(err, REEL_ERR_DENIED, "%s: sending to the Hub takes a token with the role write; run reel hub login", push->id);
@@ -220,6 +226,23 @@ void reel_hub_license(reel_context *ctx, const char *id, char **license)
     reel_session_close(&s);
 }
 
+/* A folder or a file's name in a repository; a folder may end in '/'. */
+static reel_status place_check(const char *inside, reel_error *err)
+{
+    char *name = reel_path_trim(inside);
+    if (name == NULL)
+        return reel_fail_nomem(err, "name");
+    const bool good = reel_repo_file_valid(name) && !reel_pattern_match(REEL_PATTERNS(".cache", ".cache/*", "*/.cache", "*/.cache/*"), name);
+    reel_free(name);
+    return good ? REEL_OK : reel_fail(err, REEL_ERR_ARG, "PATH_IN_REPO: '%s' cannot be a place in a repository (it begins at its top, without '/', "
+                                      "has no part '..', '.git' or '.cache', no '\\', no control characters, and is UTF-8)", inside);
+}
+
+static reel_status text_check(const char *option, const char *text, reel_error *err)
+{
+    return reel_utf8_valid(text, strlen(text)) ? REEL_OK : reel_fail(err, REEL_ERR_ARG, "--%s: the text is not UTF-8", option);
+}
+
 reel_status reel_hub_upload(reel_context *ctx, const reel_args *args, const char *const *names, size_t n, reel_hub_event_fn fn, void *user,
                             reel_hub_uploaded **out, reel_error *err)
 {
@@ -229,14 +252,22 @@ reel_status reel_hub_upload(reel_context *ctx, const reel_args *args, const char
         return reel_fail(err, REEL_ERR_ARG, "an upload takes ORG/NAME, then a folder or file (none: the one this is), then its place in "
                          "the repository (none: the top)");
     reel_push push = {.id = names[0], .revision = o->revision, .path = n > 1 ? names[1] : ".", .inside = n > 2 ? names[2] : NULL,
-                      .message = o->commit_message, .description = o->commit_description, .include = o->include, .exclude = o->exclude,
-                      .create_pr = o->create_pr, .force = o->force};
+                      .message = o->commit_message, .description = o->commit_description, .include = {(const char *const *)o->include.item, o->include.n},
+                      .exclude = {(const char *const *)o->exclude.item, o->exclude.n},
+                      .create_pr = o->create_pr, .typed = true, .force = o->force};
     if (!reel_repo_type_parse(o->repo_type, &push.type))
         return reel_fail(err, REEL_ERR_ARG, "--repo_type %s: model, dataset or space", o->repo_type);
     if (o->commit_message[0] == '\0')
         return reel_fail(err, REEL_ERR_ARG, "--commit_message: a commit needs one");
     if (push.inside != NULL && (strcmp(push.inside, ".") == 0 || strcmp(push.inside, "./") == 0 || strcmp(push.inside, "/") == 0))
         push.inside = NULL;
+    reel_status status = push.inside != NULL ? place_check(push.inside, err) : REEL_OK;
+    if (status == REEL_OK)
+        status = text_check("commit_message", o->commit_message, err);
+    if (status == REEL_OK)
+        status = text_check("commit_description", o->commit_description, err);
+    if (status != REEL_OK)
+        return status;
     if (reel_args_is_set(args, "private"))
         push.visibility = o->private_repo ? REEL_VISIBILITY_PRIVATE : REEL_VISIBILITY_PUBLIC;
     return reel_push_run(ctx, &push, fn, user, out, err);

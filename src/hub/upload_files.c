@@ -44,13 +44,12 @@ static bool private_folder(const char *name)
 /* Is a part of this path such a folder? */
 static bool in_private_folder(const char *path)
 {
-    return reel_pattern_match(".git,.git/*,*/.git,*/.git/*,.cache,.cache/*,*/.cache,*/.cache/*", path);
+    return reel_pattern_match(REEL_PATTERNS(".git", ".git/*", "*/.git", "*/.git/*", ".cache", ".cache/*", "*/.cache", "*/.cache/*"), path);
 }
 
 static bool secret_name(const char *name)
 {
-    static const char *const patterns = ".env,.env.*,.netrc,*.pem,*.p12,id_*";
-    return reel_pattern_match(patterns, reel_path_base(name));
+    return reel_pattern_match(REEL_PATTERNS(".env", ".env.*", ".netrc", "*.pem", "*.p12", "id_*"), reel_path_base(name));
 }
 
 /* The files in which a token lies, this one's or another. */
@@ -86,7 +85,7 @@ static reel_status secret_check(const collecting *c, const reel_up_file *f, reel
 /* What is named itself may be of git: its config can hold a password. */
 static reel_status git_check(const collecting *c, const char *path, reel_error *err)
 {
-    if (c->u->push->force || !reel_pattern_match("*/.git,*/.git/*", c->root))
+    if (c->u->push->force || !reel_pattern_match(REEL_PATTERNS("*/.git", "*/.git/*"), c->root))
         return REEL_OK;
     return reel_fail(err, REEL_ERR_ARG, "%s is in a folder .git, whose files may hold passwords, and all can read what is on the Hub; "
                      "--force sends it all the same", path);
@@ -102,7 +101,7 @@ static reel_status add(collecting *c, char *name, const char *path, const struct
     reel_status status = REEL_OK;
     if (name == NULL || f.path == NULL || !reel_grow((void **)&all->item, &all->capacity, all->n, sizeof f))
         status = reel_fail_nomem(err, path);
-    else if (!reel_repo_file_valid(name) || reel_pattern_match("*/.cache/*,.cache/*", name))
+    else if (!reel_repo_file_valid(name) || reel_pattern_match(REEL_PATTERNS("*/.cache/*", ".cache/*"), name))
         status = reel_fail(err, REEL_ERR_ARG, "%s: '%s' cannot be a file's name on the Hub (no '\\', no control characters, no part '..', "
                            "'.git' or '.cache', UTF-8). Rename it, or leave it out with --exclude", path, name);
     else
@@ -224,7 +223,7 @@ reel_status reel_upload_collect(reel_upload *u, reel_error *err)
     status = reel_is_dir(path) ? walk(&c, path, "", 0, err) : one_file(&c, path, err);
     if (status == REEL_OK && u->files.n == 0)
         status = reel_fail(err, REEL_ERR_NOT_FOUND, "%s: no file to send%s", path,
-                           u->push->include != NULL && u->push->include[0] != '\0' ? " (does --include fit?)" : "");
+                           u->push->include.n > 0 ? " (does --include fit?)" : "");
     if (status == REEL_OK)
         qsort(u->files.item, u->files.n, sizeof *u->files.item, by_name);
 done:

@@ -83,7 +83,7 @@ reel_status reel_hub_whoami(reel_context *ctx, reel_hub_user **out, reel_error *
     *out = NULL;
     reel_status status = reel_session_open(ctx, &s, err);
     if (status == REEL_OK)
-        status = reel_session_online(&s, "whoami asks the Hub", err);
+        status = reel_session_online(&s, "asking who this is", err);
     if (status == REEL_OK)
         status = reel_session_token(&s, err);
     if (status == REEL_OK && s.token_from == NULL)
@@ -115,6 +115,16 @@ static reel_status store(const reel_hub *hub, const char *token, const reel_hub_
     return status;
 }
 
+reel_status reel_hub_login_check(reel_context *ctx, reel_error *err)
+{
+    const reel_session s = {.ctx = ctx, .hub = reel_hub_of(ctx)};
+    if (s.hub == NULL)
+        return reel_fail_nomem(err, "settings of the Hub");
+    if (s.hub->token_path[0] == '\0')
+        return reel_fail(err, REEL_ERR_NOT_FOUND, "there is no place for the token: set HF_HOME or HOME");
+    return reel_session_online(&s, "logging in", err);
+}
+
 reel_status reel_hub_login(reel_context *ctx, const char *given, reel_hub_user **out, reel_error *err)
 {
     const reel_hub *hub = reel_hub_of(ctx);
@@ -126,7 +136,7 @@ reel_status reel_hub_login(reel_context *ctx, const char *given, reel_hub_user *
         REEL_TRY(reel_fail_nomem(err, "token"));
     reel_hub_trim_token(token);
     REEL_TRY(check_token(token, err));
-    REEL_TRY(reel_session_online(&s, "logging in asks the Hub", err));
+    REEL_TRY(reel_hub_login_check(ctx, err));
     REEL_TRY(reel_http_open(ctx, hub, token, &s.http, err));
     status = ask(&s, out, err);
     if (status == REEL_ERR_DENIED)

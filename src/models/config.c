@@ -124,6 +124,17 @@ static reel_status find_arch(const reel_config *c, const char *path, const reel_
     return REEL_OK;
 }
 
+/* Quantized weights need scales that stand beside them: as plain numbers they would be wrong. */
+reel_status reel_config_check_plain(const reel_json *config, const char *what, reel_error *err)
+{
+    const reel_json *value = reel_json_get(config, "quantization_config");
+    if (reel_json_is_null(value))
+        return REEL_OK;
+    const char *method = reel_json_string(reel_json_get(value, "quant_method"));
+    return reel_fail(err, REEL_ERR_UNSUPPORTED, "%s: its weights are quantized (quantization_config%s%.40s), which is not read; take the "
+                     "checkpoint that they were made from", what, method != NULL ? ": " : "", method != NULL ? method : "");
+}
+
 static reel_status check_problem_type(const reel_config *c, const char *path, reel_error *err)
 {
     static const char *const known[] = {"regression", "single_label_classification", "multi_label_classification"};
@@ -147,6 +158,7 @@ reel_status reel_config_parse(reel_json *json_taken, const char *what, reel_conf
         goto done;
     }
     REEL_TRY(find_arch(&c, what, arch, err));
+    REEL_TRY(reel_config_check_plain(c.json, what, err));
     REEL_TRY(reel_config_double(&c, what, "initializer_range", 0, 100, 0.02, &c.initializer_range, err));
     REEL_TRY(check_problem_type(&c, what, err));
     REEL_TRY(reel_config_read_labels(&c, what, err));

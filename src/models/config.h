@@ -9,6 +9,8 @@ reel_status reel_config_read(const char *path, reel_config *config, const reel_a
 reel_status reel_config_parse(reel_json *json_taken, const char *what, reel_config *config, const reel_arch **arch,
                               reel_error *err);
 void reel_config_free(reel_config *config);
+/* REEL_ERR_UNSUPPORTED where a config says that its weights are quantized. */
+reel_status reel_config_check_plain(const reel_json *config, const char *what, reel_error *err);
 
 /* Fields, absent ones at their default. `what` names the file in messages. */
 typedef struct reel_int_field { const char *key; int64_t min, max, standard; } reel_int_field;

@@ -18,6 +18,7 @@
 #include "format/safetensors.h"
 #include "format/weights.h"
 #include "hub/locate.h"
+#include "models/config.h"
 #include "models/folder.h"
 #include "models/load.h"
 
@@ -69,11 +70,6 @@ static float greatest(reel_dtype t)
 
 /* --- tensors --- */
 
-static bool is_float(reel_dtype t)
-{
-    return t == REEL_F32 || t == REEL_F64 || t == REEL_F16 || t == REEL_BF16;
-}
-
 static reel_status check_range(const converter *c, const reel_tensor *t, size_t n, reel_error *err)
 {
     const float most = greatest(c->to);
@@ -87,12 +83,12 @@ static reel_status check_range(const converter *c, const reel_tensor *t, size_t 
     return REEL_OK;
 }
 
-/* Other than floating tensors (counters, indices) stay as they are. */
+/* Other than floating tensors (counters, indices) stay as they are: none is a parameter. */
 static reel_status tensor_write(converter *c, reel_st_writer *w, const reel_tensor *t, reel_error *err)
 {
     const size_t size = reel_dtype_size(t->dtype), all = (size_t)t->bytes / size;
     reel_status status = REEL_OK;
-    if (!is_float(t->dtype))
+    if (!reel_dtype_is_float(t->dtype))
         return reel_out_write(&w->out, t->data, (size_t)t->bytes, err);
     for (size_t at = 0; at < all; at += BLOCK) {
         const size_t n = all - at < BLOCK ? all - at : BLOCK;
@@ -128,7 +124,7 @@ static reel_status weights_write(converter *c, const char *dir, reel_error *err)
     }
     for (size_t i = 0; i < c->st.n; i++) {
         const reel_tensor *t = &c->st.tensor[i];
-        entry[i] = (reel_st_entry){name_of(c, i), is_float(t->dtype) ? c->to : t->dtype, t->shape, NULL};
+        entry[i] = (reel_st_entry){name_of(c, i), reel_dtype_is_float(t->dtype) ? c->to : t->dtype, t->shape, NULL};
     }
     REEL_TRY(reel_st_write_begin(&w, path, entry, c->st.n, NULL, 0, order, err));
     begun = true;
@@ -162,6 +158,7 @@ static reel_status config_write(const converter *c, const char *dir, reel_error 
         status = reel_fail(err, REEL_ERR_FORMAT, "%s: is not a JSON object {...}", path);
         goto done;
     }
+    REEL_TRY(reel_config_check_plain(config, path, err));
     reel_json_remove(config, "torch_dtype");
     if (reel_json_set_string(config, "dtype", c->name))
         line = reel_json_file_text(config, REEL_JSON_KEEP);
@@ -288,10 +285,12 @@ static reel_status names_choose(converter *c, reel_error *err)
     }
     if (reel_model_begin(c->ctx, config, &(reel_load_options){0}, &m, &report, NULL) != REEL_OK)
         goto done;
-    REEL_TRY(reel_match(&c->st, m->arch, &m->params, c->from, &match, err));
+    REEL_TRY(reel_match(&c->st, m->arch, &m->params, c->st.path, &match, err));
     for (size_t i = 0; i < m->params.n; i++)
-        if (match.source[i] != NULL)
+        if (match.source[i] != NULL) {
+            REEL_TRY(reel_tensor_check_type(match.source[i], c->st.path, err));
             REEL_TRY(name_set(c, (size_t)(match.source[i] - c->st.tensor), m->params.param[i].name, err));
+        }
     status = names_of_rest(c, m->arch, match.used, err);
 done:
     reel_matching_free(&match);
@@ -299,6 +298,19 @@ done:
     reel_model_close(&m);
     reel_free(config);
     return status;
+}
+
+/* What is no parameter is written as it is: all of it must be there, and of a type that a safetensors file has. */
+static reel_status check_kept(const converter *c, reel_error *err)
+{
+    for (size_t i = 0; i < c->st.n; i++)
+        if (c->st.tensor[i].dtype >= REEL_DTYPE_STORED)
+            return reel_fail(err, REEL_ERR_UNSUPPORTED, "%s: %s has dtype %s, which a safetensors file cannot hold", c->st.path,
+                             c->st.tensor[i].name, reel_dtype_name(c->st.tensor[i].dtype));
+    if (c->st.absents > 0)
+        reel_log(c->ctx, REEL_LOG_WARNING, "model", "%s: it names %zu tensor%s that none of its shards has, such as %s: not written",
+                 c->st.path, c->st.absents, c->st.absents == 1 ? "" : "s", c->st.absent[0]);
+    return REEL_OK;
 }
 
 static reel_status converter_open(converter *c, const reel_model_convert_args *a, reel_error *err)
@@ -336,6 +348,7 @@ reel_status reel_model_convert(reel_context *ctx, const reel_args *args, reel_er
     c.from = from;
     REEL_TRY(converter_open(&c, a, err));
     REEL_TRY(names_choose(&c, err));
+    REEL_TRY(check_kept(&c, err));
     status = folder_write(&c, a->output, err);
 done:
     for (size_t i = 0; c.name_out != NULL && i < c.st.n; i++)

@@ -233,10 +233,12 @@ reel_status reel_model_create(reel_context *ctx, const char *config_path, const 
     reel_model *m = NULL;
     reel_load_report told = {0};
     const reel_load_options *o = options != NULL ? options : &own;
-    char *path = reel_is_dir(config_path) ? reel_path_join(config_path, "config.json") : reel_strdup(config_path), *dir = NULL;
+    char *path = NULL, *dir = NULL, *where = NULL;
     *out = NULL;
+    REEL_TRY(reel_hub_locate_processor(ctx, config_path, &where, err));
+    path = reel_is_dir(where) ? reel_path_join(where, "config.json") : reel_strdup(where);
     if (path == NULL)
-        return reel_fail_nomem(err, config_path);
+        REEL_TRY(reel_fail_nomem(err, config_path));
     REEL_TRY(reel_model_begin(ctx, path, o, &m, &told, err));
     REEL_TRY(reel_model_allocate(m, path, err));
     zero_gaps(m);
@@ -255,6 +257,7 @@ done:
     reel_load_report_free(&told);
     reel_model_close(&m);
     reel_free(path);
+    reel_free(where);
     reel_free(dir);
     return status;
 }

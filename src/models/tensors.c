@@ -93,6 +93,21 @@ static const entry *look_up_other(const entry *all, size_t n, const reel_arch *a
     return written > 0 && (size_t)written < sizeof prefixed ? look_up(all, n, prefixed) : NULL;
 }
 
+/* A parameter that the index of shards promises and no shard has is lost; it must not be drawn anew, as a new head is. */
+static reel_status check_absent(const reel_tensors *st, const reel_arch *arch, const entry *all, size_t n, const reel_matching *match,
+                                const char *what, reel_error *err)
+{
+    for (size_t i = 0; i < st->absents; i++) {
+        const entry *e = look_up(all, n, st->absent[i]);
+        if (e == NULL)
+            e = look_up_other(all, n, arch, st->absent[i]);
+        if (e != NULL && match->source[e->index] == NULL)
+            return reel_fail(err, REEL_ERR_NOT_FOUND, "%s: it names tensor %s, which none of its shards has; fetch or save the "
+                             "checkpoint again", what, st->absent[i]);
+    }
+    return REEL_OK;
+}
+
 reel_status reel_match(const reel_tensors *st, const reel_arch *arch, const reel_params *params, const char *what, reel_matching *out,
                        reel_error *err)
 {
@@ -114,8 +129,11 @@ reel_status reel_match(const reel_tensors *st, const reel_arch *arch, const reel
                 out->used[t] = true;
             }
         }
+    reel_status status = check_absent(st, arch, all, n, out, what, err);
     reel_free(all);
-    return REEL_OK;
+    if (status != REEL_OK)
+        reel_matching_free(out);
+    return status;
 }
 
 void reel_matching_free(reel_matching *m)
@@ -123,6 +141,14 @@ void reel_matching_free(reel_matching *m)
     reel_free(m->source);
     reel_free(m->used);
     *m = (reel_matching){0};
+}
+
+reel_status reel_tensor_check_type(const reel_tensor *t, const char *what, reel_error *err)
+{
+    if (reel_dtype_is_float(t->dtype))
+        return REEL_OK;
+    return reel_fail(err, REEL_ERR_UNSUPPORTED, "%s: %s has dtype %s; weights must be F32, F16, BF16, F64, F8_E4M3 or F8_E5M2", what,
+                     t->name, reel_dtype_name(t->dtype));
 }
 
 reel_status reel_tensor_check(const reel_tensor *t, const reel_param *p, const char *what, reel_error *err)
@@ -134,10 +160,7 @@ reel_status reel_tensor_check(const reel_tensor *t, const reel_param *p, const c
         return reel_fail(err, REEL_ERR_MISMATCH, "%s: shape mismatch: %s is %s, config.json wants %s; do weights and config "
                          "belong together?", what, t->name, have, want);
     }
-    if (t->dtype != REEL_F32 && t->dtype != REEL_F64 && t->dtype != REEL_F16 && t->dtype != REEL_BF16)
-        return reel_fail(err, REEL_ERR_UNSUPPORTED, "%s: %s has dtype %s; weights must be F32, F16, BF16 or F64", what, t->name,
-                         reel_dtype_name(t->dtype));
-    return REEL_OK;
+    return reel_tensor_check_type(t, what, err);
 }
 
 /* All ones in the exponent: NaN or infinity. Whole numbers and no branch, so that it runs at the speed of memory. */

@@ -44,13 +44,17 @@ typedef struct predictor {
 enum { URL_SECONDS = 600 };
 #define URL_LIMIT (2ull << 30) /* bytes */
 
-/* The file of an input: for an address one that is fetched now, and dropped at the end. From then on the input is shown without its query,
+/* The file of an input: for one of a data set on the Hub that of the cache, for an address one that is fetched now, and dropped at the end. From then on the input is shown without its query,
  * which may be a credential. Of several inputs, one that cannot be had does not stop the others. */
 static reel_status fetch(predictor *p, size_t i, reel_error *err)
 {
     reel_error why = {0};
     reel_input *in = &p->inputs.item[i];
-    reel_status status = reel_hub_fetch_url(p->ctx, in->path, URL_LIMIT, URL_SECONDS, &p->here[i], &why);
+    char *path = NULL;
+    reel_status status = reel_hub_locate_data(p->ctx, in->path, &path, &why);
+    if (status == REEL_OK)
+        status = reel_hub_fetch_url(p->ctx, path, URL_LIMIT, URL_SECONDS, &p->here[i], &why);
+    reel_free(path);
     if (p->here[i].held || p->here[i].named || (status != REEL_OK && strstr(in->path, "://") != NULL))
         in->path[strcspn(in->path, "?#")] = '\0';
     if (status == REEL_OK)

@@ -9,12 +9,13 @@
 #include "train/trainer.h"
 
 /* Checkpoints and what begins with '_' stay, as with Trainer; so does what is only of this machine. */
-#define STAYS "_*,checkpoint-*," REEL_LOCK_NAME ",.checkpoint-*,.trash-*,.*.tmp,skipped.csv"
+static const char *const stays[] = {"_*", "checkpoint-*", REEL_LOCK_NAME, ".checkpoint-*", ".trash-*", ".*.tmp", "skipped.csv"};
 
 static reel_push push_of(const reel_trainer *t, const char *id)
 {
     return (reel_push){.type = REEL_REPO_MODEL, .id = id, .revision = t->o->hub_revision, .path = t->dir, .message = "End of training",
-                       .exclude = STAYS, .visibility = t->o->hub_private_repo ? REEL_VISIBILITY_PRIVATE : REEL_VISIBILITY_DEFAULT};
+                       .exclude = {stays, sizeof stays / sizeof *stays},
+                       .visibility = t->o->hub_private_repo ? REEL_VISIBILITY_PRIVATE : REEL_VISIBILITY_DEFAULT};
 }
 
 /* Options of a push that was not asked for: somebody may expect one. */
@@ -69,7 +70,8 @@ static char *command_of(const reel_push *p)
     reel_text command = {0};
     reel_text_printf(&command, "reel hub upload %s %s", p->id, p->path[0] == '-' ? "./" : "");
     reel_text_shell(&command, p->path);
-    add_option(&command, "--exclude", p->exclude);
+    for (size_t i = 0; i < p->exclude.n; i++)
+        add_option(&command, "--exclude", p->exclude.item[i]);
     if (strcmp(p->revision, "main") != 0)
         add_option(&command, "--revision", p->revision);
     if (p->visibility == REEL_VISIBILITY_PRIVATE)

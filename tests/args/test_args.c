@@ -234,6 +234,47 @@ static void test_copy(void **state)
     reel_args_close(&args);
 }
 
+/* Each text adds one, in a file too; a comma is part of it. */
+static void test_list(void **state)
+{
+    (void)state;
+    reel_args *args = reel_test_args(REEL_JOB_HUB_UPLOAD, "include", "*.json", "include", "a,b", "include", "", "exclude", "it's", NULL), *copy = NULL;
+    size_t n = 0;
+    const char *const *item = reel_args_list(args, "include", &n);
+    assert_int_equal(n, 2);
+    assert_string_equal(item[0], "*.json");
+    assert_string_equal(item[1], "a,b");
+    assert_string_equal(reel_args_get(args, "include"), "'*.json' a,b");
+    assert_null(reel_args_list(args, "revision", &n));
+    assert_int_equal(n, 0);
+    assert_null(reel_args_list(args, "none", &n));
+    assert_int_equal(reel_args_copy(args, &copy, &err), REEL_OK);
+    item = reel_args_list(copy, "include", &n);
+    assert_int_equal(n, 2);
+    assert_string_equal(item[1], "a,b");
+    reel_args_close(&copy);
+    reel_args_close(&args);
+    args = reel_test_args(REEL_JOB_HUB_DOWNLOAD, "exclude", "mine", NULL);
+    assert_int_equal(reel_args_read(args, config_file("{\"include\": [\"x\", \"y\"], \"exclude\": [\"z\"]}"), &err), REEL_OK);
+    item = reel_args_list(args, "include", &n);
+    assert_int_equal(n, 2);
+    assert_string_equal(item[1], "y");
+    item = reel_args_list(args, "exclude", &n);
+    assert_int_equal(n, 1);  /* the command line beats the file */
+    assert_string_equal(item[0], "mine");
+    for (long at = 1;; at++) {
+        reel_mem_fail_at(at, false);
+        const reel_status status = reel_args_copy(args, &copy, &err);
+        reel_mem_fail_at(0, false);
+        if (status == REEL_OK)
+            break;
+        assert_int_equal(status, REEL_ERR_NOMEM);
+        assert_null(copy);
+    }
+    reel_args_close(&copy);
+    reel_args_close(&args);
+}
+
 /* Each allocation fails once: an error with a sentence, nothing half done, nothing lost (the sanitizer counts). */
 static void test_memory(void **state)
 {
@@ -272,7 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spelling), cmocka_unit_test(test_near), cmocka_unit_test(test_values),
         cmocka_unit_test(test_ignored), cmocka_unit_test(test_derived), cmocka_unit_test(test_check),
-        cmocka_unit_test(test_file), cmocka_unit_test(test_copy), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_file), cmocka_unit_test(test_copy), cmocka_unit_test(test_list), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests_name("args", tests, NULL, NULL);
 }

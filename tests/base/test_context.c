@@ -1,5 +1,7 @@
 #include "../test.h"
 
+#include <math.h>
+
 #include "base/context.h"
 #include "base/cpu.h"
 #include "base/dtype.h"
@@ -54,6 +56,38 @@ static void half_precision_is_exact(void **state)
     assert_false(reel_dtype_to_float(got, bf, REEL_I16, 3));
 }
 
+/* Each of the 256 numbers by its definition: sign, exponent of 4 and 5 bits, fraction of 3 and 2. */
+static void eight_bits_are_exact(void **state)
+{
+    (void)state;
+    static const struct { reel_dtype type; int fraction, bias; bool infinite; } types[] = {
+        {REEL_F8_E4M3, 3, 7, false}, {REEL_F8_E5M2, 2, 15, true},
+    };
+    for (size_t k = 0; k < 2; k++)
+        for (int b = 0; b < 256; b++) {
+            const uint8_t byte = (uint8_t)b;
+            const int parts = 1 << types[k].fraction, top = (1 << (7 - types[k].fraction)) - 1;
+            const int exponent = b >> types[k].fraction & top, fraction = b & (parts - 1);
+            float got;
+            assert_true(reel_dtype_to_float(&got, &byte, types[k].type, 1));
+            assert_true(reel_dtype_is_float(types[k].type));
+            const float size = exponent == 0 ? ldexpf((float)fraction / (float)parts, 1 - types[k].bias)
+                                             : ldexpf(1 + (float)fraction / (float)parts, exponent - types[k].bias);
+            if (exponent == top && (types[k].infinite ? fraction != 0 : fraction == parts - 1))
+                assert_true(isnan(got));
+            else if (exponent == top && types[k].infinite)
+                assert_true(isinf(got));
+            else
+                assert_true(fabsf(got) == size);
+            assert_int_equal(signbit(got) != 0, b >> 7);
+        }
+    reel_dtype t;
+    assert_true(reel_dtype_parse("C64", &t) && t == REEL_C64);
+    assert_false(reel_dtype_parse("complex128", &t));  /* torch's name: no file of safetensors has it */
+    assert_string_equal(reel_dtype_name(REEL_C128), "complex128");
+    assert_false(reel_dtype_is_float(REEL_C64) || reel_dtype_is_float(REEL_F8_E8M0) || reel_dtype_is_float(REEL_I8));
+}
+
 static void shapes_do_not_wrap(void **state)
 {
     (void)state;
@@ -79,6 +113,7 @@ int main(void)
         cmocka_unit_test(settings_are_checked),
         cmocka_unit_test(a_memory_limit_is_kept),
         cmocka_unit_test(half_precision_is_exact),
+        cmocka_unit_test(eight_bits_are_exact),
         cmocka_unit_test(shapes_do_not_wrap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -204,6 +204,46 @@ static void a_hash_is_the_standard_one(void **state)
     unlink(in_dir("abc"));
 }
 
+static void paths_of_strangers(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"a", "a/b", ".a", "...", "a..", "..a/b", "a/.b/c.d", "\xc3\xa9"},
+        *const bad[] = {"", ".", "..", "/a", "a/", "a//b", "./a", "a/./b", "../a", "a/..", "a/../b", "a\\b", "a\nb", "a\x7f", "\xc3"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        if (!reel_path_is_below(good[i]))
+            fail_msg("%s", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (reel_path_is_below(bad[i]))
+            fail_msg("%s", bad[i]);
+    char part[260];
+    memset(part, 'a', sizeof part);
+    part[256] = '\0';
+    assert_false(reel_path_is_below(part));
+    part[255] = '\0';
+    assert_true(reel_path_is_below(part));
+}
+
+static void links_that_lead_out(void **state)
+{
+    (void)state;
+    char top[600], path[700];
+    assert_int_equal(reel_dir_make(in_dir("top/in"), NULL), REEL_OK);
+    assert_int_equal(reel_dir_make(in_dir("top2"), NULL), REEL_OK);
+    snprintf(top, sizeof top, "%s", in_dir("top"));
+    assert_int_equal(symlink("..", in_dir("top/up")), 0);
+    assert_int_equal(symlink("../top2", in_dir("top/beside")), 0);
+    assert_int_equal(symlink("in", in_dir("top/inside")), 0);
+    static const struct { const char *name; bool stays; } paths[] = {
+        {"x", true}, {"in/x", true}, {"inside/x", true}, {"none/x", true}, {"up/x", false}, {"beside/x", false}, {"up/top/x", true},
+    };
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        snprintf(path, sizeof path, "%s/%s", top, paths[i].name);
+        if ((reel_path_check_stays(top, path, NULL) == REEL_OK) != paths[i].stays)
+            fail_msg("%s", paths[i].name);
+    }
+    assert_int_equal(reel_path_check_stays("/", "/tmp/x", NULL), REEL_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +253,8 @@ int main(void)
         cmocka_unit_test(only_regular_files_are_opened),
         cmocka_unit_test(folders_are_made_listed_renamed_removed),
         cmocka_unit_test(a_hash_is_the_standard_one),
+        cmocka_unit_test(paths_of_strangers),
+        cmocka_unit_test(links_that_lead_out),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -42,6 +42,10 @@ def floats(dtype, raw):
         return [struct.unpack("<f", struct.pack("<f", x))[0] for x in struct.unpack("<%dd" % (len(raw) // 8), raw)]
     if dtype == "F16":
         return list(struct.unpack("<%de" % (len(raw) // 2), raw))
+    if dtype == "F8_E5M2":
+        return list(struct.unpack("<%de" % len(raw), b"".join(b"\0" + raw[i:i + 1] for i in range(len(raw)))))
+    if dtype == "F8_E4M3":
+        return [(-1) ** (b >> 7) * (b % 8 * 2.0 ** -9 if b >> 3 & 15 == 0 else (8 + b % 8) * 2.0 ** ((b >> 3 & 15) - 10)) for b in raw]
     return [struct.unpack("<f", struct.pack("<HH", 0, h))[0] for h in struct.unpack("<%dH" % (len(raw) // 2), raw)]
 
 def bfloat(x):  # the nearer of the two neighbours, by fractions; the even one of equals
@@ -78,6 +82,26 @@ def hard(path):  # numbers of every size, ties, subnormals; another type; a deco
     t["decoder.norm.weight"] = ("F32", [5], struct.pack("<5f", 1, 2, 3, 4, 5.1))
     t["position_ids"] = ("I64", [3], struct.pack("<3q", 1, 2, 3))
     write(path, t)
+
+def typed(path, name, dtype, byte):  # a tensor of another type, its numbers all bytes that are finite
+    t = read(path)
+    shape = t[name][1]
+    n = 1
+    for d in shape:
+        n *= d
+    size = {"F8_E4M3": 1, "F8_E5M2": 1, "I8": 1, "C64": 8}[dtype]
+    t[name] = (dtype, shape, bytes((i + byte) % 256 if (i + byte) % 128 < 123 else 0 for i in range(n * size)))
+    write(path, t)
+
+def lost(path, name):  # the index has it, no shard does
+    t = read(os.path.join(path, "model.safetensors"))
+    os.remove(os.path.join(path, "model.safetensors"))
+    os.mkdir(os.path.join(path, "in"))
+    where = {k: "in/one.safetensors" for k in t}
+    where["decoder.extra.weight"] = "in/one.safetensors"
+    write(os.path.join(path, "in", "one.safetensors"), {k: t[k] for k in t if k != name})
+    write(os.path.join(path, "source"), {k: t[k] for k in t if k != name})
+    json.dump({"metadata": {}, "weight_map": where}, open(os.path.join(path, "model.safetensors.index.json"), "w"))
 
 def shards(path):
     t = read(os.path.join(path, "model.safetensors"))
@@ -135,6 +159,10 @@ if sys.argv[1] == "compare":
     sys.exit(not compare(*sys.argv[2:]))
 if sys.argv[1] == "large":
     large(sys.argv[2], float(sys.argv[3]))
+elif sys.argv[1] == "typed":
+    typed(*sys.argv[2:5], int(sys.argv[5]))
+elif sys.argv[1] == "lost":
+    lost(*sys.argv[2:4])
 elif sys.argv[1] == "hard":
     hard(sys.argv[2])
 elif sys.argv[1] == "bins":
@@ -183,6 +211,47 @@ check "back to float32 is exact" judge compare "$T/out.d/model-bf16" "$T/back" F
 run model convert "$T/model" -o "$T/plain" --json
 check "bf16 is the default" judge compare "$T/model" "$T/plain" BF16
 check "--json names the folder" printed '^{"output": '
+
+# Types of eight bits are widened; the result is what it says. A parameter of another type is refused by name, what is none stays.
+cp -r "$T/model" "$T/eight"
+judge typed "$T/eight/model.safetensors" videomae.encoder.layer.0.intermediate.dense.weight F8_E4M3 0
+judge typed "$T/eight/model.safetensors" videomae.encoder.layer.0.output.dense.weight F8_E5M2 0
+for d in "float32 F32" "bf16 BF16" "fp16 F16"; do
+    set -- $d
+    run model convert "$T/eight" --dtype "$1" -o "$T/eight-$1"
+    check "F8 to $1 works" worked
+    check "F8 to $1: every number is the nearest" judge compare "$T/eight" "$T/eight-$1" "$2"
+    run model info "$T/eight-$1"
+    check "F8 to $1: reel reads it" worked
+done
+cp -r "$T/model" "$T/whole"
+judge typed "$T/whole/model.safetensors" videomae.encoder.layer.0.output.dense.weight I8 0
+fails 1 "layer.0.output.dense.weight has dtype I8" "a parameter of whole numbers" model convert "$T/whole" --dtype float32 -o "$T/none"
+cp -r "$T/hard" "$T/kept"
+judge typed "$T/kept/model.safetensors" decoder.norm.weight C64 0
+run model convert "$T/kept" --dtype float32 -o "$T/kept32"
+check "complex numbers that are no parameter stay" judge compare "$T/kept" "$T/kept32" F32
+cp -r "$T/model" "$T/quantized"
+sed 's/^{/{"quantization_config": {"quant_method": "fp8"},/' "$T/quantized/config.json" >"$T/c" && mv "$T/c" "$T/quantized/config.json"
+fails 1 "quantized (quantization_config: fp8)" "quantized weights" model convert "$T/quantized" -o "$T/none"
+
+# Shards below the folder; names of the index that no shard has.
+cp -r "$T/hard" "$T/below"
+judge lost "$T/below" none
+run model convert "$T/below" --dtype float32 -o "$T/below32"
+check "shards in a folder of their own" judge compare "$T/below" "$T/below32" F32
+check "a name that no shard has is told" said "decoder.extra.weight"
+cp -r "$T/model" "$T/lost"
+judge lost "$T/lost" classifier.bias
+fails 1 "names tensor classifier.bias, which none of its shards has" "a parameter that no shard has" model convert "$T/lost" -o "$T/none"
+fails 1 "names tensor classifier.bias, which none of its shards has" "and no model of it" model info "$T/lost"
+
+# A pointer in place of a file.
+cp -r "$T/model" "$T/pointer"
+printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n' >"$T/pointer/model.safetensors"
+fails 1 "model.safetensors: is a Git LFS pointer" "a pointer in place of weights" model info "$T/pointer"
+cp "$T/pointer/model.safetensors" "$T/pointer/config.json"
+fails 1 "config.json: is a Git LFS pointer" "a pointer in place of config.json" model info "$T/pointer"
 
 # A model without its head keeps being one.
 cp -r "$T/model" "$T/headless"

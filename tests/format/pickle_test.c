@@ -100,10 +100,11 @@ static void other_globals_are_refused(void **state)
     (void)state;
     static const struct { const char *module, *name; } bad[] = {
         {"posix", "system"}, {"os", "system"}, {"builtins", "eval"}, {"builtins", "exec"}, {"builtins", "getattr"}, {"nt", "system"},
-        {"subprocess", "Popen"}, {"torch._utils", "_rebuild_tensor"}, {"torch._utils", "_rebuild_tensor_v3"},
-        {"torch._utils", "_rebuild_parameter_with_state"}, {"torch.storage", "UntypedStorage"}, {"torch.storage", "_load_from_bytes"},
+        {"subprocess", "Popen"}, {"torch._utils", "_rebuild_tensor"}, {"torch._utils", "_rebuild_tensor_v4"},
+        {"torch._utils", "_rebuild_qtensor"}, {"torch.storage", "TypedStorage"}, {"torch.storage", "_load_from_bytes"},
+        {"torch._tensor", "_rebuild_from_type"}, {"torch.nn.parameter", "Parameter"}, {"torch", "float32"},
         {"torch", "floatStorage"}, {"torch", "FloatStorag"}, {"torch", "FloatStorageX"}, {"torc", "FloatStorage"}, {"", ""},
-        {"torch", "ComplexFloatStorage"}, {"collections", "OrderedDict.fromkeys"}, {"numpy.core.multiarray", "_reconstruct"},
+        {"torch", "ComplexHalfStorage"}, {"collections", "OrderedDict.fromkeys"}, {"numpy.core.multiarray", "_reconstruct"},
         {"argparse", "Namespace"}, {"torch.jit", "load"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -119,6 +120,152 @@ static void other_globals_are_refused(void **state)
     }
 }
 
+/* --- tensors with more about them --- */
+
+/* function(storage, offset, (2, 3), (3, 1), False, OrderedDict(), …): `more` is what stands behind. */
+static void put_call(reel_text *t, const char *function, const char *storage, int64_t numel, const char *more, size_t more_n)
+{
+    static const int64_t size[] = {2, 3}, stride[] = {3, 1};
+    if (function != NULL)
+        pk_global(t, "torch._utils", function);
+    reel_text_puts(t, "((");
+    pk_text(t, "storage", 7);
+    reel_text_puts(t, storage);
+    pk_text(t, "0", 1);
+    pk_text(t, "cpu", 3);
+    pk_int(t, numel);
+    reel_text_puts(t, "tQ");
+    pk_int(t, 0);
+    pk_ints(t, size, 2);
+    pk_ints(t, stride, 2);
+    reel_text_puts(t, "\x89");
+    pk_global(t, "collections", "OrderedDict");
+    reel_text_puts(t, ")R");
+    reel_text_add(t, more, more_n);
+    reel_text_puts(t, "t");
+    if (function != NULL)
+        reel_text_puts(t, "R");
+}
+
+static void one_tensor(const reel_text *t, reel_dtype dtype, reel_dtype stored)
+{
+    reel_pickle p;
+    reel_error err = {0};
+    if (reel_pickle_read((const uint8_t *)t->s, t->len, "x.bin", &p, &err) != REEL_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(p.n, 1);
+    assert_memory_equal(p.tensor[0].name, "w", p.tensor[0].name_n);
+    assert_int_equal(p.tensor[0].dtype, dtype);
+    assert_int_equal(p.tensor[0].stored, stored);
+    assert_int_equal(p.tensor[0].shape.dim[1], 3);
+    reel_pickle_free(&p);
+}
+
+static void begin(reel_text *t, char protocol)
+{
+    const char head[] = {(char)0x80, protocol, '}'};
+    t->len = 0;
+    reel_text_add(t, head, sizeof head);
+    pk_text(t, "w", 1);
+}
+
+#define UNTYPED "ctorch.storage\nUntypedStorage\n"
+
+static void tensors_with_types_of_their_own(void **state)
+{
+    (void)state;
+    static const struct { const char *name; reel_dtype dtype; } types[] = {
+        {"uint16", REEL_U16}, {"uint32", REEL_U32}, {"uint64", REEL_U64}, {"float8_e4m3fn", REEL_F8_E4M3}, {"float8_e5m2", REEL_F8_E5M2},
+        {"float8_e4m3fnuz", REEL_F8_E4M3FNUZ}, {"float8_e5m2fnuz", REEL_F8_E5M2FNUZ}, {"float8_e8m0fnu", REEL_F8_E8M0},
+        {"complex32", REEL_C32},
+    };
+    reel_text t = {0};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        char more[60];
+        const int n = snprintf(more, sizeof more, "ctorch\n%s\n", types[i].name);
+        begin(&t, 2);
+        put_call(&t, "_rebuild_tensor_v3", UNTYPED, 48, more, (size_t)n);
+        reel_text_puts(&t, "s.");
+        one_tensor(&t, types[i].dtype, REEL_U8);
+    }
+    static const struct { const char *storage; reel_dtype dtype; } stored[] = {
+        {"ctorch\nComplexFloatStorage\n", REEL_C64}, {"ctorch\nComplexDoubleStorage\n", REEL_C128}, {UNTYPED, REEL_U8},
+    };
+    for (size_t i = 0; i < sizeof stored / sizeof *stored; i++) {
+        begin(&t, 2);
+        put_call(&t, "_rebuild_tensor_v2", stored[i].storage, 6, "", 0);
+        reel_text_puts(&t, "s.");
+        one_tensor(&t, stored[i].dtype, stored[i].dtype);
+    }
+    static const struct { const char *more; size_t n; const char *word; } bad[] = {
+        {BYTES("N"), "type of a tensor must be a global"}, {BYTES("ctorch\nTensor\n"), "type of a tensor is none"},
+        {BYTES("ctorch\nFloatStorage\n"), "type of a tensor is none"}, {BYTES("ctorch\nuint16\nN"), "metadata of a tensor must be a dict"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        begin(&t, 2);
+        put_call(&t, "_rebuild_tensor_v3", UNTYPED, 48, bad[i].more, bad[i].n);
+        reel_text_puts(&t, "s.");
+        refused(t.s, t.len, bad[i].word);
+    }
+    reel_text_free(&t);
+}
+
+/* Attributes that Python code gave to a parameter or a tensor are left aside. */
+static void tensors_with_attributes(void **state)
+{
+    (void)state;
+    reel_text t = {0};
+    begin(&t, 2);
+    pk_global(&t, "torch._utils", "_rebuild_parameter_with_state");
+    reel_text_puts(&t, "(");
+    put_call(&t, "_rebuild_tensor_v2", "ctorch\nFloatStorage\n", 6, "", 0);
+    reel_text_puts(&t, "\x88}}");
+    pk_text(&t, "foo", 3);
+    reel_text_puts(&t, "K\3stRs.");
+    one_tensor(&t, REEL_F32, REEL_F32);
+    for (int typed = 0; typed < 2; typed++) {
+        begin(&t, 2);
+        pk_global(&t, "torch._tensor", "_rebuild_from_type_v2");
+        reel_text_puts(&t, "(");
+        pk_global(&t, "torch._utils", typed ? "_rebuild_tensor_v3" : "_rebuild_tensor_v2");
+        pk_global(&t, "torch", "Tensor");
+        put_call(&t, NULL, typed ? UNTYPED : "ctorch\nHalfStorage\n", typed ? 12 : 6, "ctorch\nuint16\n", typed ? 14 : 0);
+        reel_text_puts(&t, "}N\x86tRs.");
+        one_tensor(&t, typed ? REEL_U16 : REEL_F16, typed ? REEL_U8 : REEL_F16);
+    }
+    reel_text_free(&t);
+}
+
+static void views_by_conjugation(void **state)
+{
+    (void)state;
+    static const char neg[] = "}X\3\0\0\0neg\x88s";
+    reel_text t = {0};
+    begin(&t, 2);
+    put_call(&t, "_rebuild_tensor_v2", "ctorch\nFloatStorage\n", 6, BYTES(neg));
+    reel_text_puts(&t, "s.");
+    refused(t.s, t.len, "tensor w is a conjugate or negative view");
+    refused(t.s, t.len, "resolve_neg");
+    begin(&t, 2);
+    put_call(&t, "_rebuild_tensor_v2", "ctorch\nFloatStorage\n", 6, BYTES("}"));  /* says nothing */
+    reel_text_puts(&t, "s.");
+    one_tensor(&t, REEL_F32, REEL_F32);
+    reel_text_free(&t);
+}
+
+static void protocol_3_is_read(void **state)
+{
+    (void)state;
+    reel_text t = {0};
+    begin(&t, 3);
+    put_call(&t, "_rebuild_tensor_v2", "ctorch\nFloatStorage\n", 6, "", 0);
+    reel_text_puts(&t, "s.");
+    one_tensor(&t, REEL_F32, REEL_F32);
+    reel_text_free(&t);
+    refused(BYTES("\x80\x03" "C\1a."), "SHORT_BINBYTES");  /* what it has beyond protocol 2 is in no state dict */
+    refused(BYTES("\x80\x03" "B\1\0\0\0a."), "BINBYTES");
+}
+
 /* --- damage --- */
 
 static void damaged_pickles(void **state)
@@ -126,7 +273,8 @@ static void damaged_pickles(void **state)
     (void)state;
     static const struct { const char *bytes; size_t n; const char *word; } bad[] = {
         {BYTES(""), "protocol"}, {BYTES("\x80"), "protocol"}, {BYTES("N."), "protocol"}, {BYTES("\x80\x02"), "no end"},
-        {BYTES("\x80\x04N."), "protocol 4"}, {BYTES("\x80\x01N."), "protocol 1"}, {BYTES("\x80\x02."), "state dict alone"},
+        {BYTES("\x80\x04N."), "protocol 4"}, {BYTES("\x80\x05N."), "protocol 5"}, {BYTES("\x80\x01N."), "protocol 1"},
+        {BYTES("\x80\x02."), "state dict alone"},
         {BYTES("\x80\x02NN."), "state dict alone"}, {BYTES("\x80\x02(N."), "state dict alone"}, {BYTES("\x80\x02}.."), "behind its end"},
         {BYTES("\x80\x02R"), "stack is empty"}, {BYTES("\x80\x02NR"), "stack is empty"}, {BYTES("\x80\x02t"), "mark"},
         {BYTES("\x80\x02u"), "mark"}, {BYTES("\x80\x02" "e"), "mark"}, {BYTES("\x80\x02N(\x85"), "stack is empty"},
@@ -146,11 +294,31 @@ static void damaged_pickles(void **state)
         {BYTES("\x80\x02" "ctorch\nFloatStorage\n)R."), "REDUCE would call"}, {BYTES("\x80\x02" "ccollections\nOrderedDict\n]R."), "a tuple, not a list"},
         {BYTES("\x80\x02" "ctorch._utils\n_rebuild_parameter\n)R."), "three arguments"},
         {BYTES("\x80\x02" "ctorch._utils\n_rebuild_parameter\nNNN\x87R."), "must be a tensor"},
-        {BYTES("\x80\x02" "ctorch._utils\n_rebuild_tensor_v2\n)R."), "six arguments"},
+        {BYTES("\x80\x02" "ctorch._utils\n_rebuild_tensor_v2\n)R."), "six or seven arguments"},
+        {BYTES("\x80\x02" "ctorch._utils\n_rebuild_tensor_v2\n(NNNNNNNNtR."), "six or seven arguments"},
+        {BYTES("\x80\x02" "ctorch._utils\n_rebuild_tensor_v3\n(NNNNNNtR."), "seven or eight arguments"},
+        {BYTES("\x80\x02" "ctorch._utils\n_rebuild_tensor_v3\n(NNNNNNNNNtR."), "seven or eight arguments"},
+        {BYTES("\x80\x02" "ctorch._utils\n_rebuild_parameter_with_state\nNNN\x87R."), "four arguments"},
+        {BYTES("\x80\x02" "ctorch._utils\n_rebuild_parameter_with_state\n(NNNNtR."), "must be a tensor"},
+        {BYTES("\x80\x02" "ctorch._utils\n_rebuild_parameter\n(NNNNtR."), "three arguments"},
+        {BYTES("\x80\x02" "ctorch._tensor\n_rebuild_from_type_v2\nNNN\x87R."), "four arguments"},
+        {BYTES("\x80\x02" "ctorch._tensor\n_rebuild_from_type_v2\n(NNNNtR."), "must be a global"},
+        {BYTES("\x80\x02" "ctorch._tensor\n_rebuild_from_type_v2\n(ccollections\nOrderedDict\nctorch\nTensor\n)NtR."),
+         "something else than a tensor"},
+        {BYTES("\x80\x02" "ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._tensor\n_rebuild_from_type_v2\nctorch\nTensor\n)NtR."),
+         "something else"},
+        {BYTES("\x80\x02" "ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_tensor_v2\nccollections\nOrderedDict\n)NtR."),
+         "something else"},
+        {BYTES("\x80\x02" "ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_tensor_v2\nctorch\nTensor\nNNtR."),
+         "must be a tuple"},
+        {BYTES("\x80\x02" "ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_tensor_v2\nctorch\nTensor\n)NtR."),
+         "six or seven arguments"},
+        {BYTES("\x80\x02" "ctorch\nTensor\n)R."), "REDUCE would call"}, {BYTES("\x80\x02" "ctorch\nuint16\n)R."), "REDUCE would call"},
         {BYTES("\x80\x02" "ctorch._utils\n_rebuild_tensor_v2\n(NNNNNNtR."), "must be a storage"},
         {BYTES("\x80\x02NQ."), "persistent id"}, {BYTES("\x80\x02)Q."), "persistent id"},
         {BYTES("\x80\x02(X\6\0\0\0moduleNNNNtQ."), "storage"}, {BYTES("\x80\x02(X\7\0\0\0storageNNNNtQ."), "must be a global"},
         {BYTES("\x80\x02(X\7\0\0\0storageccollections\nOrderedDict\nNNNtQ."), "type of a storage is none"},
+        {BYTES("\x80\x02(X\7\0\0\0storagectorch\nuint16\nNNNtQ."), "type of a storage is none"},
         {BYTES("\x80\x02(X\7\0\0\0storagectorch\nFloatStorage\nK\1NNtQ."), "must be a text"},
         {BYTES("\x80\x02(X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0" "0X\3\0\0\0cpuNtQ."), "must be a whole number"},
         {BYTES("\x80\x02(X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0" "0X\3\0\0\0cpuJ\xff\xff\xff\xfftQ."), "negative"},
@@ -322,6 +490,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tensors_come_out), cmocka_unit_test(other_opcodes_are_refused),
         cmocka_unit_test(dangerous_opcodes_have_their_names), cmocka_unit_test(other_globals_are_refused),
+        cmocka_unit_test(tensors_with_types_of_their_own), cmocka_unit_test(tensors_with_attributes),
+        cmocka_unit_test(views_by_conjugation), cmocka_unit_test(protocol_3_is_read),
         cmocka_unit_test(damaged_pickles), cmocka_unit_test(tensors_that_are_none),
         cmocka_unit_test(tensors_of_wrong_parts), cmocka_unit_test(cut_and_changed),
         cmocka_unit_test(limits), cmocka_unit_test(state_dicts_inside_others), cmocka_unit_test(no_memory),

@@ -135,6 +135,7 @@ static void files_of_false_length(void **state)
         {"", 0, "empty"}, {"\x10\0\0\0\0\0\0", 7, "short"}, {"\x80\x96\x98\0\0\0\0\0{}", 10, "beyond"},
         {"\0\0\0\0\0\0\0\x80{}", 10, "large"}, {"\xff\xff\xff\xff\xff\xff\xff\xff{}", 10, "large"},
         {"\x01\xe1\xf5\x05\0\0\0\0{}", 10, "large"}, {"\0\0\0\0\0\0\0\0", 8, "too short"},
+        {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", 62, "Git LFS pointer"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         reel_tensors st;
@@ -244,6 +245,40 @@ static void shards_are_one(void **state)
     reel_tensors_close(&st);
 }
 
+/* Shards of which the map names a part, in folders below, by links; names that are nowhere are told to the model. */
+static void shards_in_other_places(void **state)
+{
+    (void)state;
+    static const char *const maps[] = {
+        "{\"b\":\"one.safetensors\",\"c\":\"two.safetensors\"}", "{\"b\":\"one.safetensors\",\"x\":\"two.safetensors\"}",
+        "{\"a\":\"sub/deep/two.safetensors\",\"b\":\"link.safetensors\",\"y\":\"link.safetensors\"}",
+        "{\"a\":\"in/two.safetensors\",\"b\":\"one.safetensors\"}",
+    };
+    static const char *const absent[] = {NULL, "x", "y", NULL};
+    char from[600];
+    write_shards();
+    assert_int_equal(reel_dir_make(in_dir("sub/deep"), NULL), REEL_OK);
+    snprintf(from, sizeof from, "%s", in_dir("two.safetensors"));
+    assert_int_equal(link(from, in_dir("sub/deep/two.safetensors")), 0);
+    assert_int_equal(symlink("one.safetensors", in_dir("link.safetensors")), 0);  /* as the Hub's cache has them */
+    assert_int_equal(symlink("sub/deep", in_dir("in")), 0);
+    for (size_t i = 0; i < 4; i++) {
+        reel_tensors st;
+        reel_error err = {0};
+        if (open_index(maps[i], &st, &err) != REEL_OK)
+            fail_msg("%s", err.message);
+        assert_int_equal(st.n, 3);
+        assert_string_equal(st.tensor[1].name, "b");
+        assert_int_equal(st.absents, absent[i] != NULL);
+        if (absent[i] != NULL)
+            assert_string_equal(st.absent[0], absent[i]);
+        reel_tensors_close(&st);
+    }
+    unlink(in_dir("link.safetensors"));
+    unlink(in_dir("in"));
+    assert_int_equal(reel_dir_remove(in_dir("sub"), NULL), REEL_OK);
+}
+
 /* A shard of one tensor of one number, without the syncs of a real writer. */
 static void write_small_shard(const char *name, const char *tensor)
 {
@@ -299,10 +334,15 @@ static void bad_indexes(void **state)
 {
     (void)state;
     static const struct { const char *map, *word; } bad[] = {
-        {"[1,2]", "weight_map"}, {"{}", "weight_map"}, {"{\"a\":1}", "plain file name"},
-        {"{\"a\":\"../two.safetensors\"}", "outside"}, {"{\"a\":\"/etc/passwd\"}", "plain"}, {"{\"a\":\"..\"}", "plain"},
-        {"{\"a\":\"\"}", "plain"}, {"{\"a\":\"x\\u001b\"}", "plain"},
-        {"{\"a\":\"three.safetensors\"}", "three.safetensors"}, {"{\"a\":\"one.safetensors\",\"b\":\"two.safetensors\"}", "not in"},
+        {"[1,2]", "weight_map"}, {"{}", "weight_map"}, {"{\"a\":1}", "the shard value is not the name"},
+        {"{\"a\":\"../two.safetensors\"}", "in the folder or below"}, {"{\"a\":\"/etc/passwd\"}", "or below"},
+        {"{\"a\":\"..\"}", "or below"},
+        {"{\"a\":\"\"}", "or below"}, {"{\"a\":\"x\\u001b\"}", "or below"}, {"{\"a\":\"x/../two.safetensors\"}", "or below"},
+        {"{\"a\":\"./two.safetensors\"}", "or below"}, {"{\"a\":\"x//two.safetensors\"}", "or below"}, {"{\"a\":\"x/\"}", "or below"},
+        {"{\"a\":\"none/two.safetensors\"}", "none/two.safetensors: no such file"}, {"{\"a\":\"out/two.safetensors\"}", "leads out"},
+        {"{\"a\":\"three.safetensors\"}", "three.safetensors"},
+        {"{\"a\":\"one.safetensors\",\"b\":\"two.safetensors\"}", "tensor a is not in one.safetensors, where the index says"},
+        {"{\"x\":\"three.safetensors\",\"a\":\"two.safetensors\"}", "three.safetensors"},
         {"{\"a\":\"copy.safetensors\",\"c\":\"two.safetensors\"}", "twice"},
     };
     write_shards();
@@ -311,6 +351,7 @@ static void bad_indexes(void **state)
     assert_int_equal(reel_file_read(in_dir("two.safetensors"), 1 << 20, &data, &n, NULL), REEL_OK);
     put("copy.safetensors", data, n);
     reel_free(data);
+    assert_int_equal(symlink("..", in_dir("out")), 0);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         reel_tensors st;
         reel_error err = {0};
@@ -318,6 +359,7 @@ static void bad_indexes(void **state)
             fail_msg("%s: %s", bad[i].map, err.message);
         assert_null(st.tensor);
     }
+    unlink(in_dir("out"));
     unlink(in_dir("model.safetensors.index.json"));
     reel_tensors st;
     reel_error err = {0};
@@ -331,7 +373,7 @@ static void no_memory(void **state)
     (void)state;
     reel_tensors st;
     write_shards();
-    assert_int_equal(open_index("{\"c\":\"two.safetensors\",\"b\":\"one.safetensors\"}", &st, NULL), REEL_OK);
+    assert_int_equal(open_index("{\"c\":\"two.safetensors\",\"b\":\"one.safetensors\",\"none\":\"one.safetensors\"}", &st, NULL), REEL_OK);
     reel_tensors_close(&st);
     for (long k = 1;; k++) {
         reel_error err = {0};
@@ -354,7 +396,8 @@ int main(void)
         cmocka_unit_test(every_rule_has_its_message), cmocka_unit_test(good_headers_pass),
         cmocka_unit_test(deep_nesting_is_refused), cmocka_unit_test(files_of_false_length),
         cmocka_unit_test(bytes_equal_the_reference), cmocka_unit_test(metadata_and_values_come_back),
-        cmocka_unit_test(writing_refuses_what_it_cannot), cmocka_unit_test(shards_are_one), cmocka_unit_test(many_shards),
+        cmocka_unit_test(writing_refuses_what_it_cannot), cmocka_unit_test(shards_are_one),
+        cmocka_unit_test(shards_in_other_places), cmocka_unit_test(many_shards),
         cmocka_unit_test(bad_indexes), cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests_name("safetensors", tests, setup, teardown);

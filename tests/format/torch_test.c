@@ -106,11 +106,25 @@ static void other_forms_get_advice(void **state)
     assert_non_null(strstr(err.message, "before version 1.6"));
     assert_non_null(strstr(err.message, "torch.load"));
     assert_non_null(strstr(err.message, "save_file"));
+    for (char protocol = 2; protocol <= 5; protocol++) {  /* from 4 on torch.load reads them with weights_only=False alone */
+        static const char number[] = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+        for (int framed = 0; framed < 2; framed++) {
+            char file[40] = {(char)0x80, protocol, (char)0x95, 13};
+            memcpy(file + (framed ? 11 : 2), number, sizeof number);
+            const size_t n = (framed ? 11 : 2) + sizeof number - 1;
+            refused(file, n, "before version 1.6 (a row of pickles");
+            refused(file, n, protocol < 4 ? "weights_only=True" : "weights_only=False");
+            refused(file, n - 1, "not a file of torch.save");
+        }
+    }
+    refused("\x80\x02\x95", 3, "not a file of torch.save");
+    refused("\x80\x06\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 15, "not a file of torch.save");
     refused(tar, sizeof tar, "a tar file");
     refused("", 0, "empty");
     refused("hello", 5, "not a file of torch.save");
     refused("version https://git-lfs.github.com/spec/v1\noid sha256:0\n", 50, "Git LFS pointer");
-    refused("PK\x03\x04", 4, "truncated");
+    refused("PK\x03\x04", 4, "truncated? Fetch");
+    refused("PK\x05\x06\1\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22, "disks. Fetch");
     refused("PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22, "data.pkl is missing");
 }
 
@@ -188,7 +202,8 @@ static void every_field_of_a_zip_is_checked(void **state)
         {end64, 0, 40, 8, UINT64_MAX, "outside the file"}, {end64, 0, 40, 8, 5, "contradict"}, {end64, 0, 48, 8, 5, "contradict"},
         {locator, 0, 4, 4, 1, "several disks"}, {locator, 0, 8, 8, UINT64_MAX, "outside the file"}, {locator, 0, 8, 8, 3, "zip64 record"},
         {locator, 0, 16, 4, 2, "several disks"},
-        {central, 0, 0, 1, 'X', "directory is missing"}, {central, 0, 8, 2, 1, "encrypted"}, {central, 0, 10, 2, 8, "is compressed (method 8)"},
+        {central, 0, 0, 1, 'X', "directory is missing"}, {central, 0, 8, 2, 1, "encrypted"},
+        {central, 0, 10, 2, 8, "another name or method"},
         {central, 1, 20, 4, 23, "two sizes"}, {central, 1, 24, 4, 23, "two sizes"}, {central, 2, 28, 2, 60000, "goes beyond its end"},
         {central, 0, 28, 2, 0, "no name"}, {central, 2, 30, 2, 60000, "goes beyond its end"}, {central, 2, 32, 2, 60000, "goes beyond its end"},
         {central, 0, 34, 2, 1, "several disks"}, {central, 1, 42, 4, 0, "another name or method"}, {central, 1, 42, 4, 0x7FFFFFFF, "not where"},
@@ -248,6 +263,62 @@ static void zip64_fields_are_checked(void **state)
     put_number(sizes + 12, UINT64_MAX - 1, 8);
     refused(z.s, z.len, "beyond the end of the data");
     reel_text_free(&z);
+}
+
+static void compressed_entries(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        reel_text z = {0};
+        make_with(&z, &weight, 1, NULL, 0, 0);
+        put_number(find(&z, "PK\x01\x02", i) + 10, 8, 2);
+        put_number(find(&z, "PK\x03\x04", i) + 8, 8, 2);
+        refused(z.s, z.len, "is compressed (method 8)");
+        reel_text_free(&z);
+    }
+    /* such an entry has another size in the file than unpacked, and must still lie where it says */
+    reel_text z = {0};
+    make_with(&z, &weight, 1, NULL, 0, 0);
+    char *central = find(&z, "PK\x01\x02", 1), *local = find(&z, "PK\x03\x04", 1);
+    put_number(central + 10, 8, 2);
+    put_number(local + 8, 8, 2);
+    put_number(central + 24, 100, 4);
+    put_number(local + 22, 100, 4);
+    refused(z.s, z.len, "entry top/data/0 is compressed");
+    put_number(central + 20, 1000000, 4);
+    refused(z.s, z.len, "beyond the end of the data");
+    put_number(central + 20, 30, 4);
+    put_number(local + 18, 30, 4);
+    refused(z.s, z.len, "overlaps");
+    reel_text_free(&z);
+}
+
+/* torch.jit.save packs its code; what it is counts, not that it is packed. */
+static void scripted_modules(void **state)
+{
+    (void)state;
+    static const struct { zip_part other; bool script; } parts[] = {
+        {{"top/constants.pkl", "\x80\x02}.", 4}, true}, {{"top/code/__torch__/m.py", "x = 1", 5}, true},
+        {{"top/codes", "x", 1}, false}, {{"code/a.py", "x", 1}, false}, {{"top/constants.pk", "x", 1}, false},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        for (int packed = 0; packed < 2; packed++) {
+            reel_text z = {0};
+            reel_tensors t;
+            reel_error err = {0};
+            make_with(&z, &weight, 1, &parts[i].other, 1, 0);
+            if (packed) {
+                put_number(find(&z, "PK\x01\x02", 3) + 10, 8, 2);
+                put_number(find(&z, "PK\x03\x04", 3) + 8, 8, 2);
+            }
+            if (parts[i].script || packed)
+                refused(z.s, z.len, parts[i].script ? "scripted module (TorchScript)" : "is compressed");
+            else if (read_bytes(z.s, z.len, &t, &err) != REEL_OK)
+                fail_msg("%s: %s", parts[i].other.name, err.message);
+            else
+                reel_tensors_close(&t);
+            reel_text_free(&z);
+        }
 }
 
 static void names_and_records(void **state)
@@ -344,6 +415,56 @@ static void views_come_as_rows(void **state)
         if (good[i].n > 0)
             assert_memory_equal(t.tensor[0].data, good[i].want, good[i].n * sizeof(float));
         reel_tensors_close(&t);
+        reel_text_free(&z);
+    }
+}
+
+/* A tensor whose type is not its storage's: bytes without one, read by the tensor's. */
+static void types_of_their_own(void **state)
+{
+    (void)state;
+    static const uint16_t stored[5] = {1, 2, 3, 60000, 5};
+    static const struct { const char *type; size_t bytes; int64_t told, offset; reel_dtype dtype; const char *word; } cases[] = {
+        {"uint16", 10, 10, 2, REEL_U16, NULL}, {"uint16", 10, 10, 3, REEL_U16, "outside its storage"},
+        {"uint32", 10, 10, 0, REEL_U32, "outside"},
+        {"uint16", 10, 5, 0, REEL_U16, "size of 5 elements of U8"}, {"float8_e5m2", 9, 9, 6, REEL_F8_E5M2, NULL},
+        {"uint16", 9, 9, 1, REEL_U16, NULL}, {"uint16", 9, 9, 2, REEL_U16, "outside"}, {"complex32", 10, 10, 0, REEL_C32, "outside"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        static const int64_t three[] = {3}, one[] = {1};
+        reel_text p = {0}, z = {0};
+        reel_tensors t;
+        reel_error err = {0};
+        reel_text_puts(&p, "\x80\x02}");
+        pk_text(&p, "n", 1);
+        pk_global(&p, "torch._utils", "_rebuild_tensor_v3");
+        reel_text_puts(&p, "((");
+        pk_text(&p, "storage", 7);
+        pk_global(&p, "torch.storage", "UntypedStorage");
+        pk_text(&p, "0", 1);
+        pk_text(&p, "cpu", 3);
+        pk_int(&p, cases[i].told);
+        reel_text_puts(&p, "tQ");
+        pk_int(&p, cases[i].offset);
+        pk_ints(&p, three, 1);
+        pk_ints(&p, one, 1);
+        reel_text_puts(&p, "\x89}");
+        pk_global(&p, "torch", cases[i].type);
+        reel_text_puts(&p, "tRs.");
+        const zip_part part[] = {{"a/data.pkl", p.s, p.len}, {"a/data/0", stored, cases[i].bytes}};
+        zip_make(&z, part, 2, ZIP_DESCRIPTORS);
+        if (cases[i].word != NULL)
+            refused(z.s, z.len, cases[i].word);
+        else if (reel_torch_read((const uint8_t *)z.s, z.len, "x.bin", &t, &err) != REEL_OK)
+            fail_msg("%s", err.message);
+        else {
+            assert_int_equal(t.tensor[0].dtype, cases[i].dtype);
+            assert_int_equal(t.tensor[0].bytes, 3 * reel_dtype_size(cases[i].dtype));
+            assert_memory_equal(t.tensor[0].data,
+                (const char *)stored + (size_t)cases[i].offset * reel_dtype_size(cases[i].dtype), t.tensor[0].bytes);
+            reel_tensors_close(&t);
+        }
+        reel_text_free(&p);
         reel_text_free(&z);
     }
 }
@@ -475,9 +596,11 @@ static void bad_indexes(void **state)
 {
     (void)state;
     static const struct { const char *map, *word; } bad[] = {
-        {"{\"a\": \"../pytorch_model-1.bin\"}", "outside"}, {"{\"a\": \"/etc/passwd\"}", "plain"}, {"{\"a\": \"pytorch_model-3.bin\"}", "no such file"},
-        {"{\"b\": \"pytorch_model-1.bin\"}", "not in"}, {"{\"a\": \"model-1.safetensors\"}", "not a file of torch.save"},
-        {"{\"a\": \"pytorch_model-1.bin\", \"b\": \"copy.bin\"}", "not in"}, {"{\"b\": \"pytorch_model-2.bin\", \"a\": \"both.bin\"}", "twice"},
+        {"{\"a\": \"../pytorch_model-1.bin\"}", "in the folder or below"}, {"{\"a\": \"/etc/passwd\"}", "or below"},
+        {"{\"a\": \"pytorch_model-3.bin\"}", "no such file"},
+        {"{\"a\": \"model-1.safetensors\"}", "not a file of torch.save"},
+        {"{\"a\": \"pytorch_model-1.bin\", \"b\": \"copy.bin\"}", "twice"},
+        {"{\"b\": \"pytorch_model-2.bin\", \"a\": \"both.bin\"}", "twice"},
     };
     reel_text z = {0};
     const float x = 1;
@@ -507,8 +630,10 @@ int main(void)
         cmocka_unit_test(files_of_two_versions), cmocka_unit_test(a_training_file), cmocka_unit_test(other_forms_get_advice),
         cmocka_unit_test(zips_of_each_form), cmocka_unit_test(every_field_of_a_zip_is_checked),
         cmocka_unit_test(the_directory_ends_at_the_end),
-        cmocka_unit_test(zip64_fields_are_checked), cmocka_unit_test(names_and_records), cmocka_unit_test(views_that_do_not_fit),
-        cmocka_unit_test(views_come_as_rows), cmocka_unit_test(sharing_has_a_limit), cmocka_unit_test(cut_and_changed),
+        cmocka_unit_test(zip64_fields_are_checked), cmocka_unit_test(compressed_entries), cmocka_unit_test(scripted_modules),
+        cmocka_unit_test(names_and_records), cmocka_unit_test(views_that_do_not_fit),
+        cmocka_unit_test(views_come_as_rows), cmocka_unit_test(types_of_their_own), cmocka_unit_test(sharing_has_a_limit),
+        cmocka_unit_test(cut_and_changed),
         cmocka_unit_test(no_memory), cmocka_unit_test(which_file_of_a_folder), cmocka_unit_test(bad_indexes),
     };
     return cmocka_run_group_tests_name("torch", tests, setup, teardown);

@@ -44,10 +44,33 @@ def make_safetensors():
     put("safetensors", "overlap", safetensors({"a": entry("F32", [1], 0, 4), "b": entry("F32", [1], 2, 6)}, bytes(6)))
     put("safetensors", "overflow", safetensors({"a": entry("F32", [2**62, 8], 0, 4)}, bytes(4)))
     put("safetensors", "length", safetensors(two, bytes(22), 2**63))
+    put("safetensors", "pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    put("safetensors", "complex", safetensors({"c": entry("C64", [2], 0, 16), "e": entry("F8_E8M0", [3], 16, 19)}, bytes(19)))
     put("safetensors", "cut", safetensors(two, bytes(22))[:40])
 
 
+def arguments(storage, numel, more=b""):
+    """Of a tensor of two by three, a view of a storage of 24 bytes (the second one of the fuzz target's zip)."""
+    return (b"((X\x07\0\0\0storagec" + storage + b"\nX\1\0\0\0001X\3\0\0\0cpuK%ctQ" % numel +
+            b"K\0K\2K\3\x86K\3K\1\x86\x89}" + more + b"t")
+
+
+def state(value, protocol=2):
+    return b"\x80%c}X\1\0\0\0w" % protocol + value + b"s."
+
+
+FLOAT, BYTES = b"torch\nFloatStorage", b"torch.storage\nUntypedStorage"
+V2, V3 = b"ctorch._utils\n_rebuild_tensor_v2\n", b"ctorch._utils\n_rebuild_tensor_v3\n"
 PICKLES = {
+    "protocol3": state(V2 + arguments(FLOAT, 6) + b"R", 3),
+    "protocol4": b"\x80\x04\x95\x02\0\0\0\0\0\0\0}.",
+    "uint16": state(V3 + arguments(BYTES, 24, b"ctorch\nuint16\n") + b"R"),
+    "float8": state(V3 + arguments(BYTES, 24, b"ctorch\nfloat8_e4m3fn\n") + b"R"),
+    "complex32": state(V3 + arguments(BYTES, 24, b"ctorch\ncomplex32\n}") + b"R"),
+    "complex64": state(V2 + arguments(b"torch\nComplexFloatStorage", 3) + b"R"),
+    "negative": state(V2 + arguments(FLOAT, 6, b"}X\3\0\0\0neg\x88s") + b"R"),
+    "attribute": state(b"ctorch._utils\n_rebuild_parameter_with_state\n(" + V2 + arguments(FLOAT, 6) + b"R\x88}}X\1\0\0\0aK\1stR"),
+    "from_type": state(b"ctorch._tensor\n_rebuild_from_type_v2\n(" + V2 + b"ctorch\nTensor\n" + arguments(FLOAT, 6) + b"}tR"),
     "dict": b"\x80\x02}.",
     "system": b"\x80\x02cposix\nsystem\nX\x02\0\0\0id\x85R.",
     "inst": b"\x80\x02(X\x02\0\0\0idiposix\nsystem\n.",
@@ -71,10 +94,15 @@ def make_torch():
             put("pickle", name, z.read(next(n for n in z.namelist() if n.endswith("data.pkl"))))
     for name, data in PICKLES.items():
         put("pickle", name, data)
-    for name, method in (("stored", zipfile.ZIP_STORED), ("deflated", zipfile.ZIP_DEFLATED)):
+    for protocol in (3, 4):
+        magic = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+        put("torch", f"legacy{protocol}", b"\x80%c" % protocol + (b"\x95\x0d\0\0\0\0\0\0\0" if protocol > 3 else b"") + magic)
+    for name, method in (("stored", zipfile.ZIP_STORED), ("deflated", zipfile.ZIP_DEFLATED), ("script", zipfile.ZIP_DEFLATED)):
         b = io.BytesIO()
         with zipfile.ZipFile(b, "w", method) as z:
-            z.writestr(zipfile.ZipInfo("a/data.pkl"), PICKLES["dict"], method)
+            z.writestr(zipfile.ZipInfo("a/data.pkl"), PICKLES["dict"], method if name != "script" else zipfile.ZIP_STORED)
+            if name == "script":
+                z.writestr(zipfile.ZipInfo("a/code/m.py"), b"def forward(self): pass\n" * 4, method)
             with z.open(zipfile.ZipInfo("a/data/0"), "w", force_zip64=True) as f:
                 f.write(bytes(24))
         put("torch", name, b.getvalue())

@@ -286,7 +286,7 @@ def initial(outdir):
 
 def layout(outdir):
     kinds = ["bool", "uint8", "int8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float16", "bfloat16",
-             "float32", "float64", "float8_e5m2", "float8_e4m3fn"]
+             "float32", "float64", "float8_e5m2", "float8_e4m3fn", "float8_e8m0fnu", "float8_e5m2fnuz", "float8_e4m3fnuz", "complex64"]
     tensors = {f"{k}.{i}": torch.ones(1 + i, dtype=getattr(torch, k)) for k in kinds for i in range(2)}
     tensors['quoted "\\ \u00e9'] = torch.ones(2, 3)
     tensors["empty"] = torch.ones(0, 4)

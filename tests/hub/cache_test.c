@@ -128,13 +128,22 @@ static void listings(void **state)
     put(test_path(dir, "trees/" COMMIT ".json"), "{\"format_version\": 2, \"files\": {}}");
     assert_false(reel_listing_read(base, COMMIT, &back));
     close(base);
-    reel_listing_filter(&l, "sub/", "");
+    reel_listing_filter(&l, REEL_PATTERNS("sub/"), (reel_patterns){0});
     assert_int_equal(l.n, 1);
     reel_listing_free(&l);
-    assert_true(reel_pattern_match("*.json,*.txt", "a/b.txt"));
-    assert_false(reel_pattern_match("*.json,*.txt", "a/b.bin"));
-    assert_true(reel_pattern_match("data/", "data/x/y"));
-    assert_false(reel_pattern_match("", "x"));
+    assert_true(reel_pattern_match(REEL_PATTERNS("*.json", "*.txt"), "a/b.txt"));
+    assert_false(reel_pattern_match(REEL_PATTERNS("*.json", "*.txt"), "a/b.bin"));
+    assert_true(reel_pattern_match(REEL_PATTERNS("data/"), "data/x/y"));
+    assert_false(reel_pattern_match(REEL_PATTERNS("data/"), "data"));
+    assert_true(reel_pattern_match(REEL_PATTERNS("d[12]/"), "d2/x"));
+    assert_true(reel_pattern_match(REEL_PATTERNS("d[12]/"), "d[12]/x"));
+    assert_true(reel_pattern_match(REEL_PATTERNS("a[1].txt"), "a[1].txt"));  /* a name as it is */
+    assert_true(reel_pattern_match(REEL_PATTERNS("a,*.txt"), "a,b.txt"));    /* a comma is one */
+    assert_false(reel_pattern_match(REEL_PATTERNS("a,*.txt"), "b.txt"));
+    assert_false(reel_pattern_match(REEL_PATTERNS(""), "x"));
+    assert_false(reel_pattern_match((reel_patterns){0}, "x"));
+    assert_true(reel_pattern_wanted((reel_patterns){0}, REEL_PATTERNS("a", "b"), "c"));
+    assert_false(reel_pattern_wanted((reel_patterns){0}, REEL_PATTERNS("a", "b"), "a"));
     test_remove_folder(dir);
 }
 

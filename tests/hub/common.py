@@ -183,7 +183,7 @@ def environment(mock, hf_home, **more):
 
 def reel(mock, hf_home, *args, stdin="", timeout=60, cwd=None, before=None, **env):
     begun = time.time()
-    r = subprocess.run([REEL, *map(str, args)], input=stdin, capture_output=True, text=True, timeout=timeout, cwd=cwd or WORK, preexec_fn=before,
+    r = subprocess.run([REEL, *(a if isinstance(a, bytes) else str(a) for a in args)], input=stdin, capture_output=True, text=True, timeout=timeout, cwd=cwd or WORK, preexec_fn=before,
                        env=environment(mock, hf_home, **env))
     if any(token in r.stdout + r.stderr for token in (WRITE, READ)):
         tokens_shown.append(args)

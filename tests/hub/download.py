@@ -85,10 +85,23 @@ def kinds():
     check(r.code == 0 and read(r.out.strip()) == b"", "an empty file", r)
     r = reel(mock, h, "hub", "download", "acme/clips", "other.bin", "--repo_type", "dataset")
     check(r.code == 0 and "datasets--acme--clips" in r.out and read(r.out.strip()) == FILES["other.bin"], "a data set", r)
-    r = reel(mock, fresh(page_size=2), "hub", "download", "acme/vid", "--include", "*.txt,*.json", "--exclude", "sub/*")
+    r = reel(mock, fresh(page_size=2), "hub", "download", "acme/vid", "--include", "*.txt", "--include", "*.json", "--exclude", "sub/*")
     check(r.code == 0 and sorted(tree(r.out.strip())) == ["config.json", "d é/a b#c?.txt", "empty.txt"], "patterns, pages of two", tree(r.out.strip()))
     r = get(home(), "sub/")
     check(r.code == 0 and list(tree(r.out.strip())) == ["sub/a.txt"], "a folder", r)
+    r = reel(mock, home(), "hub", "download", "acme/vid", "--exclude", "*.safetensors", "--exclude", "*.bin", "--exclude", "*.txt")
+    check(r.code == 0 and sorted(tree(r.out.strip())) == [".gitattributes", "config.json"], "each --exclude counts", r)
+    mock.seed("acme/comma", folder("comma", {"a,b.txt": "ab", "a": "a", "b.txt": "b", "sub/x[1].txt": "x", "sub/x1.txt": "1"}))
+    r = reel(mock, home(), "hub", "download", "acme/comma", "a,b.txt", "sub/")
+    check(r.code == 0 and sorted(tree(r.out.strip())) == ["a,b.txt", "sub/x1.txt", "sub/x[1].txt"], "a comma is part of a name", r)
+    r = reel(mock, home(), "hub", "download", "acme/comma", "--include", "a,*", "--include", "sub/x[1].txt")
+    check(r.code == 0 and sorted(tree(r.out.strip())) == ["a,b.txt", "sub/x1.txt", "sub/x[1].txt"], "and of a pattern", r)
+    options = write(WORK + "/options.json", json.dumps({"include": ["*.txt", "a"], "exclude": "sub/"}))
+    r = reel(mock, home(), "hub", "download", "acme/comma", "--config", options)
+    check(r.code == 0 and sorted(tree(r.out.strip())) == ["a", "a,b.txt", "b.txt"], "lists from a file", r)
+    refused(reel(mock, home(), "hub", "download", "acme/vid@v1.0"), "a revision behind the name", "--revision v1.0")
+    refused(reel(mock, home(), "hub", "download", "acme/clips", "x"), "a data set taken for a model", "--repo_type dataset")
+    refused(reel(mock, home(), "hub", "download", "acme/comma", "none.txt", "sub/"), "a name that is not there, beside a folder", "none.txt")
     h = fresh()
     get(h, "config.json", "--revision", "refs/pr/1")
     mock.post("put", {"id": "acme/vid", "path": "new.txt", "text": "n"})
@@ -651,4 +664,27 @@ def tls():
     server.shutdown()
 
 
-main([layout, kinds, local_dir, refusals, no_hub, line_faults, lasting_faults, evil_names, resumed, together, copies, no_answer, folder_without_hub, interrupted, no_room, secrets, tls])
+def narrow():
+    import fcntl
+    import pty
+    import struct
+    for columns in (20, 30, 40, 80):
+        h = fresh({"server": "cdn", "method": "GET", "rate": 3_000_000, "times": -1})
+        pid, fd = pty.fork()
+        if pid == 0:
+            fcntl.ioctl(2, 0x5414, struct.pack("HHHH", 24, columns, 0, 0))  # TIOCSWINSZ
+            os.execve(REEL, [REEL, "hub", "download", "acme/vid", "model.safetensors"], environment(mock, h, TERM="xterm", NO_COLOR=None))
+        shown = b""
+        try:
+            while True:
+                shown += os.read(fd, 1000)
+        except OSError:
+            pass
+        code = os.waitpid(pid, 0)[1]
+        lines = shown.decode().split("\r\x1b[K")
+        drawn = [re.sub("\x1b\\[[0-9;]*m", "", x) for x in lines[1:-1]]
+        check(code == 0 and len(drawn) > 2 and "MB" in "".join(drawn) and max(map(len, drawn)) < columns, "the bar fits %d columns" % columns, drawn, shown)
+        check(lines[-1].startswith("\x1b[1mhub"), "and is gone at the end", shown)
+
+
+main([narrow, layout, kinds, local_dir, refusals, no_hub, line_faults, lasting_faults, evil_names, resumed, together, copies, no_answer, folder_without_hub, interrupted, no_room, secrets, tls])

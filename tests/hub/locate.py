@@ -145,11 +145,31 @@ def names():
         write(bare + "/model.safetensors.index.json", json.dumps({"metadata": {}, "weight_map": {"w": bad}}))
         mock.seed("acme/bare", bare)
         r = run("model", "info", "acme/bare")
-        check(fails(r, 1, "weight_map", "plain file name"), "a shard called %s" % bad, r)
+        check(fails(r, 1, "weight_map", "in the folder or below"), "a shard called %s" % bad, r)
     for bad in (".git", "C:x", "\xff\\"):
         write(bare + "/model.safetensors.index.json", json.dumps({"metadata": {}, "weight_map": {"w": bad}}))
         mock.seed("acme/bare", bare)
         check(fails(run("model", "info", "acme/bare"), 1, "weight_map"), "a shard called %r" % bad)
+
+
+def files_by_name():
+    local = run("predict", "--model", WORK + "/model", WORK + "/set/clip.avi", "--json")
+    r = run("predict", "--model", "acme/tiny", "acme/set:clip.avi", "--json")
+    check(r.code == 0 and r.out == local.out, "predict: a video of a data set", r)
+    r = run("predict", "--model", "acme/tiny", "acme/set:none.avi", WORK + "/set/clip.avi")
+    check(r.code == 1 and "none.avi" in r.err and "1 of 2" in r.err, "one that is not there beside one that is", r)
+    r = run("preview", "acme/set:clip.avi", "--num_frames", "4", "--image_size", "32", "-o", WORK + "/hub.png")
+    run("preview", WORK + "/set/clip.avi", "--num_frames", "4", "--image_size", "32", "-o", WORK + "/local.png")
+    check(r.code == 0 and "acme/set:clip.avi" in r.out and read(WORK + "/hub.png") == read(WORK + "/local.png"), "preview: the same", r)
+    r = run("model", "new", "--from_config", "acme/tiny", "-o", WORK + "/again", "-q")
+    check(r.code == 0 and os.path.exists(WORK + "/again/model.safetensors"), "model new: a config", r)
+    mock.post("reset", {})
+    shutil.copy(WORK + "/set/clip.avi", write(WORK + "/acme/set:clip.avi", ""))
+    r = run("predict", "--model", WORK + "/model", "acme/set:clip.avi", "--json")
+    check(r.code == 0 and r.out == local.out and not mock.log(), "a file of that name comes first", r)
+    os.unlink(WORK + "/acme/set:clip.avi")
+    r = run("model", "info", "acme/set")
+    check(fails(r, 1, "no such repository of a model") and "--repo_type" not in r.err, "no advice of an option that the verb has not", r)
 
 
 def shards():
@@ -163,7 +183,7 @@ def shards():
     place = {}
 
     def shard(i, own):
-        name = "model-%05d-of-%05d.safetensors" % (i + 1, n)
+        name = "%smodel-%05d-of-%05d.safetensors" % ("in/part/" if i % 2 else "", i + 1, n)
         head, body = {}, b""
         for k, t in own.items():
             raw = data[8 + size + t["data_offsets"][0]:8 + size + t["data_offsets"][1]]
@@ -186,7 +206,12 @@ def shards():
     r = run("model", "info", "acme/shards", "--json")
     gets = [e["path"].split("?")[0] for e in mock.log("GET", server="cdn")]
     check(r.code == 0 and json.loads(r.out)["parameters"] == json.loads(run("model", "info", WORK + "/model", "--json").out)["parameters"],
-          "a model of %d shards" % n, r)
+          "a model of %d shards, half of them in a folder of their own" % n, r)
+    below = {p for p in tree(H + "/hub/models--acme--shards/snapshots") if "/in/part/" in p}
+    wanted = {p for p in place.values() if p.startswith("in/part/")}
+    check({p.split("/", 1)[1] for p in below} == wanted and len(below) > 10, "which the cache has as well", below)
+    r = run("model", "info", "acme/shards", "--json", "--offline")
+    check(r.code == 0, "and offline", r)
     check(len(gets) == len(set(gets)) and not [e for e in mock.log() if "spare" in e["path"]], "each is fetched once, and no other", len(gets))
 
 
@@ -201,10 +226,10 @@ class Videos(BaseHTTPRequestHandler):
         body = read(WORK + "/set/clip.avi")
         if self.path.startswith("/moved"):
             self.send_response(302)
-            self.send_header("Location", {"/moved": "/clip.avi?again=1", "/moved-far": "/far.avi?" + FAR, "/moved-file": "file:///etc/passwd", "/moved-round?secret=1": "/moved-round?secret=1"}[self.path])
+            self.send_header("Location", {"/moved": "/clip.avi?again=1", "/moved-blank": "/cl ip.avi", "/moved-far": "/far.avi?" + FAR, "/moved-file": "file:///etc/passwd", "/moved-round?secret=1": "/moved-round?secret=1"}[self.path])
             self.end_headers()
             return
-        self.send_response(404 if self.path.startswith("/far.avi") and not self.path.endswith(FAR) else
+        self.send_response(404 if " " in self.path or self.path.startswith("/far.avi") and not self.path.endswith(FAR) else
                            {"/gone.avi": 404, "/error.avi": 500}.get(self.path, 200))
         if self.path == "/huge.avi":
             self.send_header("Content-Length", str(3 << 30))
@@ -250,6 +275,8 @@ def addresses():
     r = predict("/moved-far")
     check(r.code == 0 and json.loads(r.out) == local, "moved to an address of 20000 characters", r)
     check(not any(Videos.tokens), "no token is sent", Videos.tokens)
+    r = predict("/moved-blank")
+    check(r.code == 0 and json.loads(r.out) == local, "moved to an address with blanks", r)
     for path, words in (("/gone.avi", "404"), ("/error.avi", "500"), ("/huge.avi", "larger than"), ("/moved-file", "may not go"), ("/moved-round?secret=1", "circle")):
         r = predict(path)
         check(fails(r, 1, words) and "secret" not in r.err and not left(), path, r)
@@ -277,4 +304,4 @@ def addresses():
     server.shutdown()
 
 
-main([made, models, no_network, log_in_page, first_fetch_interrupted, names, shards, addresses])
+main([made, models, no_network, log_in_page, first_fetch_interrupted, names, files_by_name, shards, addresses])

@@ -1,7 +1,10 @@
 """login, logout, whoami: the files, their permissions, and that a token is seen nowhere."""
 import os
 import pty
+import pwd
+import select
 import stat
+import termios
 
 from common import *
 
@@ -60,8 +63,12 @@ def what_is_refused():
     check(fails(r, 1, "HF_TOKEN") and "hf_wrong" not in r.err, "a bad token: where it comes from, not what it is", r)
     r = reel(mock, h, "hub", "whoami", HF_TOKEN="hf_\x01x")
     check(fails(r, 1, "HF_TOKEN"), "a token that would break a header", r)
+    check("unset it" in r.err and "reel hub login" not in r.err, "the variable is to be changed", r)
     r = reel(mock, h, "hub", "login", "--offline", stdin=WRITE)
-    check(fails(r, 1, "offline"), "no login offline", r)
+    check(fails(r, 1, "logging in is not possible in offline mode"), "no login offline", r)
+    check(fails(reel(mock, h, "hub", "whoami", "--offline", HF_TOKEN=WRITE), 1, "is not possible in offline mode"), "nor whoami")
+    r = reel(mock, h, "hub", "login", stdin=WRITE, HF_HOME=None, HOME=None, XDG_CACHE_HOME=None)
+    check(fails(r, 1, "no place for the token"), "no login where the token has no place", r)
     r = reel("http://127.0.0.1:9", h, "hub", "login", stdin=WRITE)
     check(fails(r, 1, "127.0.0.1:9") and not os.path.exists(h + "/token"), "no login without an answer", r)
     r = reel("http://user:pass@127.0.0.1:9", h, "hub", "whoami", HF_TOKEN=WRITE)
@@ -74,6 +81,17 @@ def other_places():
     check(r.code == 0 and read(h + "/deep/er/t") == WRITE.encode() and os.path.exists(h + "/deep/er/stored_tokens"), "HF_TOKEN_PATH", r)
     r = reel(mock, h, "hub", "whoami", HF_TOKEN_PATH=h + "/deep/er/t", HF_HUB_DISABLE_IMPLICIT_TOKEN="1")
     check(fails(r, 1, "nobody is logged in"), "HF_HUB_DISABLE_IMPLICIT_TOKEN", r)
+    for bits in (0o1777, 0o755, 0o770):
+        shared = os.path.join(h, "shared%o" % bits)
+        os.mkdir(shared)
+        os.chmod(shared, bits)
+        r = reel(mock, h, "hub", "login", stdin=WRITE, HF_TOKEN_PATH=shared + "/t")
+        check(r.code == 0 and stat.S_IMODE(os.stat(shared).st_mode) == bits and mode(shared + "/t") == 0o600, "a folder %o that was there stays so" % bits, r)
+    check(mode(h + "/deep/er") == 0o700, "one that is made is closed to others")
+    os.mkdir(h + "/cwd")
+    home_of = pwd.getpwuid(os.getuid())
+    r = reel(mock, h, "hub", "whoami", cwd=h + "/cwd", HF_HOME="~%s/reel-none" % home_of.pw_name)
+    check(fails(r, 1, home_of.pw_dir.rstrip("/") + "/reel-none/token"), "~USER in HF_HOME", r)
     h = home()
     write(h + "/token", WRITE)
     write(h + "/stored_tokens", "[web]\nhf_token = %s\nrefresh_token = r\nexpires_at = 1000\n" % WRITE)
@@ -141,6 +159,77 @@ def typed():
     check(read(h + "/token") == WRITE.encode(), "typed on a terminal: stored")
 
 
+class Terminal:
+    """A command on a terminal of its own."""
+
+    def __init__(self, h, command, **env):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(WORK)
+            os.execvpe(command[0], command, environment(mock, h, TERM="xterm", PS1="$ ", HISTFILE=None, **env))
+        self.shown = b""
+
+    def until(self, *words, seconds=10):
+        """All that is shown until each of these is there, in this order, or it ends."""
+        end, at = time.time() + seconds, len(self.shown)
+        for word in words:
+            while word not in self.shown[at:] and time.time() < end:
+                if select.select([self.fd], [], [], 0.1)[0]:
+                    try:
+                        more = os.read(self.fd, 1000)
+                    except OSError:
+                        return False
+                    if not more:
+                        return False
+                    self.shown += more
+            if word not in self.shown[at:]:
+                return False
+            at = self.shown.index(word, at) + len(word)
+        return True
+
+    def send(self, text):
+        os.write(self.fd, text)
+
+    def end(self):
+        self.until(b"\0never")
+        return os.waitpid(self.pid, 0)[1]
+
+
+def stopped_and_continued():
+    h = home()
+    t = Terminal(h, ["bash", "--norc", "--noprofile", "-i"])
+    t.until(b"$ ")
+    t.send(REEL.encode() + b" hub login\n")
+    check(t.until(b"there): "), "asked in a shell", t.shown)
+    time.sleep(0.2)
+    t.send(b"\x1a")
+    check(t.until(b"topped"), "Ctrl-Z stops it", t.shown)
+    t.send(b"fg\n")
+    check(t.until(b"hub login", b"there): "), "fg asks again", t.shown)
+    time.sleep(0.2)
+    t.send(WRITE.encode() + b"\n")
+    check(t.until(b"alice"), "and takes the token", t.shown)
+    t.send(b"exit\n")
+    t.end()
+    check(WRITE.encode() not in t.shown and read(h + "/token") == WRITE.encode(), "which is not shown", t.shown)
+    h = home()
+    t = Terminal(h, [REEL, "hub", "login"])
+    t.until(b"there): ")
+    time.sleep(0.2)
+    os.kill(t.pid, signal.SIGSTOP)
+    os.waitpid(t.pid, os.WUNTRACED)
+    modes = termios.tcgetattr(t.fd)
+    modes[3] |= termios.ECHO
+    termios.tcsetattr(t.fd, termios.TCSANOW, modes)
+    os.kill(t.pid, signal.SIGCONT)
+    check(t.until(b"there): "), "asked again after SIGSTOP", t.shown)
+    time.sleep(0.2)
+    t.send(WRITE.encode() + b"\n")
+    check(t.end() == 0 and WRITE.encode() not in t.shown, "no echo after it", t.shown)
+    t = Terminal(home(), [REEL, "hub", "login", "--offline"])
+    check(t.end() == 256 and b"offline mode" in t.shown and b"not shown" not in t.shown, "offline, nothing is asked", t.shown)
+
+
 def asked_once():
     mock.post("reset", {})
     h = home()
@@ -157,4 +246,15 @@ def asked_once():
     mock.post("reset", {})
 
 
-main([from_a_pipe, what_is_refused, other_places, bad_tokens, typed, asked_once])
+def repeated_by_the_server():
+    h = home()
+    for action in ({"body": "token %s bad, %s" % (WRITE, WRITE)}, {"headers": {"X-Error-Message": "token %s bad" % WRITE}},
+                   {"body": {"error": "x" * 490 + WRITE}}):
+        mock.post("faults", dict(action, status=400, path="whoami", times=1))
+        r = reel(mock, h, "hub", "login", stdin=WRITE)
+        check(r.code == 1 and WRITE not in r.err and "hf_mock" not in r.err and ("token … bad" in r.err or "xxx…" in r.err),
+              "a token that the server repeats is not shown", action, r)
+    mock.post("reset", {})
+
+
+main([repeated_by_the_server, from_a_pipe, what_is_refused, other_places, bad_tokens, typed, stopped_and_continued, asked_once])

@@ -263,8 +263,16 @@ static void other_types_load(void **state)
     *w = (reel_st_entry){w->name, REEL_F16, w->shape, half};
     static const char patch[] = "videomae.embeddings.patch_embeddings.projection.bias";
     *entry_of(&s, patch) = (reel_st_entry){patch, REEL_BF16, {1, {12}}, brain};
+    static const char layer[] = "videomae.encoder.layer.0.layernorm_before.bias", next[] = "videomae.encoder.layer.1.layernorm_before.bias";
+    static const uint8_t eight[12] = {0x38, 0xB8, 0x01, 0x7E, 0x80}, wider[12] = {0x3C, 0xBC, 0x01, 0x7B};
+    *entry_of(&s, layer) = (reel_st_entry){layer, REEL_F8_E4M3, {1, {12}}, eight};
+    *entry_of(&s, next) = (reel_st_entry){next, REEL_F8_E5M2, {1, {12}}, wider};
     put_back(&s);
     BED_OK(reel_model_load(ctx, dir, NULL, &m, NULL, bed_err));
+    const float *e4 = m->weights + reel_params_find(&m->params, layer)->offset,
+        *e5 = m->weights + reel_params_find(&m->params, next)->offset;
+    assert_true(e4[0] == 1 && e4[1] == -1 && e4[2] == 0x1p-9f && e4[3] == 448 && e4[4] == 0 && e4[5] == 0);
+    assert_true(e5[0] == 1 && e5[1] == -1 && e5[2] == 0x1p-16f && e5[3] == 57344);
     const float *c = m->weights + reel_params_find(&m->params, "classifier.bias")->offset;
     assert_true(c[0] == 1.0f && c[1] == -2.5f && c[2] == 0x1p-24f);
     const float *n = m->weights + reel_params_find(&m->params, "fc_norm.bias")->offset;
@@ -332,10 +340,19 @@ static void labels_and_heads(void **state)
     reel_model_close(&m);
 }
 
+/* config.json alone. */
+static void write_config(const char *more)
+{
+    char text[1200];
+    snprintf(text, sizeof text, small, more);
+    bed_write_text(dir, "config.json", text);
+}
+
 static void damaged_checkpoints(void **state)
 {
     (void)state;
     static const char norm[] = "videomae.encoder.layer.1.layernorm_after.weight";
+    reel_model *m;
     int64_t whole_numbers[3] = {1, 2, 3};
     write_small("");
     stored s = take();
@@ -349,6 +366,13 @@ static void damaged_checkpoints(void **state)
     *entry_of(&s, "classifier.bias") = (reel_st_entry){"classifier.bias", REEL_I64, {1, {3}}, whole_numbers};
     put_back(&s);
     load_fails(&part, REEL_ERR_UNSUPPORTED, "I64");
+
+    write_small("");
+    write_config(", \"quantization_config\": {\"quant_method\": \"fp8\"}");
+    load_fails(&part, REEL_ERR_UNSUPPORTED, "quantization_config: fp8");
+    write_config(", \"quantization_config\": null");
+    BED_OK(reel_model_load(ctx, dir, NULL, &m, NULL, bed_err));
+    reel_model_close(&m);
 
     write_small("");
     s = take();
@@ -379,7 +403,6 @@ static void damaged_checkpoints(void **state)
     bed_write_text(dir, "config.json", config);
     load_fails(&part, REEL_ERR_MISMATCH, "(24, 12)");
 
-    reel_model *m;
     reel_load_report report = {0};
     reel_load_options o = {.seed = 3, .ignore_mismatched = true};
     BED_OK(reel_model_load(ctx, dir, &o, &m, &report, bed_err));
@@ -388,6 +411,43 @@ static void damaged_checkpoints(void **state)
     assert_int_equal(m->config.intermediate, 32);
     reel_load_report_free(&report);
     reel_model_close(&m);
+}
+
+/* An index names a tensor that no shard has: an error where it is a parameter, also of a head that would be drawn anew. */
+static void index_of_lost_tensors(void **state)
+{
+    (void)state;
+    static const char *const lost[] = {"classifier.bias", "videomae.encoder.layer.0.layernorm_before.bias",
+                                       "module.encoder.layer.0.layernorm_before.beta", "decoder.norm.weight", "classifier.bias.more"};
+    char *labels[3] = {"a", "b", "c"};
+    for (size_t i = 0; i < sizeof lost / sizeof *lost; i++) {
+        reel_model *m;
+        reel_error err = {0};
+        char text[300], from[700], to[700];
+        write_small("");
+        stored s = take();
+        for (size_t k = 0; i < 3 && k < s.n; k++)
+            if (strcmp(s.entry[k].name, lost[i == 0 ? 0 : 1]) == 0)
+                s.entry[k] = s.entry[--s.n];
+        put_back(&s);
+        snprintf(from, sizeof from, "%s/model.safetensors", dir);
+        snprintf(to, sizeof to, "%s/one.safetensors", dir);
+        assert_int_equal(rename(from, to), 0);
+        snprintf(to, sizeof to, "%s/model.safetensors.index.json", dir);
+        const int n = snprintf(text, sizeof text, "{\"weight_map\": {\"%s\": \"one.safetensors\"}}", lost[i]);
+        BED_OK(reel_file_write(to, text, (size_t)n, bed_err));
+        const reel_status status = reel_model_load(ctx, dir, &(reel_load_options){.labels = labels, .n_labels = 3}, &m, NULL, &err);
+        if (i < 3) {
+            assert_int_equal(status, REEL_ERR_NOT_FOUND);
+            assert_non_null(strstr(err.message, lost[i]));
+            assert_non_null(strstr(err.message, "none of its shards"));
+        } else
+            assert_int_equal(status, REEL_OK);
+        reel_model_close(&m);
+        unlink(to);
+        snprintf(to, sizeof to, "%s/one.safetensors", dir);
+        unlink(to);
+    }
 }
 
 static void missing_files(void **state)
@@ -532,7 +592,8 @@ int main(void)
         cmocka_unit_test(plain_folder), cmocka_unit_test(flops_of_known_models), cmocka_unit_test(other_names_load),
         cmocka_unit_test(exact_names_win), cmocka_unit_test(torch_files_load),
         cmocka_unit_test(other_types_load), cmocka_unit_test(pretraining_checkpoint), cmocka_unit_test(labels_and_heads),
-        cmocka_unit_test(damaged_checkpoints), cmocka_unit_test(missing_files), cmocka_unit_test(save_and_reload),
+        cmocka_unit_test(damaged_checkpoints), cmocka_unit_test(index_of_lost_tensors), cmocka_unit_test(missing_files),
+        cmocka_unit_test(save_and_reload),
         cmocka_unit_test(other_frames), cmocka_unit_test(plan_is_checked_against_memory), cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests_name("checkpoint", tests, setup, teardown);

@@ -60,6 +60,12 @@ def reel(*args, want=0):
     return r.stdout
 
 
+def reel_fails(*args):
+    """What it says where it must refuse."""
+    r = subprocess.run([REEL, *map(str, args)], capture_output=True, text=True)
+    return r.stderr if r.returncode == 1 else f"exit {r.returncode}: {r.stderr}"
+
+
 def tensors(path):
     return load_file(path)
 

@@ -1,5 +1,4 @@
 """Stored forms of a checkpoint: reel reads what torch and transformers write, and transformers loads what reel makes of it."""
-import contextlib
 import io
 import json
 import os
@@ -91,6 +90,61 @@ def views(tensors):
     return out
 
 
+def attributed(tensors):
+    """Parameters and tensors that Python code gave attributes."""
+    out = {k: torch.nn.Parameter(v.clone()) if i % 2 else v.clone() for i, (k, v) in enumerate(tensors.items())}
+    for i, t in enumerate(out.values()):
+        t.note = {"of": [i, "training"], "mean": torch.ones(2)}
+    return out
+
+
+def other_types(source, tensors, px, want):
+    """Buffers of types that no parameter has: told as unused."""
+    extra = {f"buffer.{str(t).removeprefix('torch.')}": torch.zeros(3).to(t) for t in
+             (torch.uint16, torch.uint32, torch.uint64, torch.complex64, torch.complex128, torch.int64, torch.bool)}
+    extra["buffer.float8_e8m0fnu"] = torch.zeros(3, dtype=torch.uint8).view(torch.float8_e8m0fnu)
+    path = bare(source, "bin, other types")
+    put_bin(path, {**tensors, **extra})
+    c.close("bin, other types: logits", m.forward(path, px)["logits"], want, m.BOUND)
+    told = json.loads(c.reel("model", "info", path, "--json"))
+    c.report({t["name"] for t in told["tensors"] if not t["used"]} == set(extra), "bin, other types: told as unused")
+    kept = {k: v for k, v in extra.items() if v.dtype != torch.complex128}
+    put_bin(path, {**tensors, **kept})
+    out = os.path.join(c.WORK, "converted_other_types")
+    c.reel("model", "convert", path, "--dtype", "float32", "-o", out)
+    have = stored(out)
+    c.report(all(have[k].dtype == v.dtype and torch.equal(have[k].view(torch.uint8), v.view(torch.uint8)) for k, v in kept.items()),
+             "bin, other types: converted, they stay as they are")
+
+
+INDEXES = {
+    "index with a name too many": lambda where: where.update({"extra.weight": next(iter(where.values()))}),
+    "shards below the folder": None,
+}
+
+
+def put_index(path, tensors, change, lost=None):
+    """Shards whose index is changed, or that lie in a folder of their own."""
+    top = "in/" if change is None else ""
+    os.makedirs(os.path.join(path, top), exist_ok=True)
+    where = {k: f"{top}{i % 3}.safetensors" for i, k in enumerate(sorted(tensors))}
+    for n in sorted(set(where.values())):
+        own = {k: v.clone() for k, v in tensors.items() if where[k] == n and k != lost}
+        save_file(own, os.path.join(path, n), metadata={"format": "pt"})
+    if change is not None:
+        change(where)
+    with open(os.path.join(path, "model.safetensors.index.json"), "w") as f:
+        json.dump({"metadata": {}, "weight_map": where}, f)
+
+
+def refused(source, name, put, word):
+    path = bare(source, "refused " + name)
+    put(path)
+    said = c.reel_fails("forward", "--model", path, "--input", os.path.join(c.WORK, "in.safetensors"), "--output",
+                        os.path.join(c.WORK, "none.safetensors"))
+    c.report(word in said, f"{name}: refused", said.strip()[:300])
+
+
 def renamed(tensors, change):
     return {change(k): v for k, v in tensors.items()}
 
@@ -111,10 +165,11 @@ def classification():
     tensors = stored(source)
     assert any(k.endswith("q_bias") for k in tensors) and all(k in (*tensors, module_name(k)) for k in tensors)
 
-    def form(name, tensors, python=True, put=put_bin, **options):
+    def form(name, tensors, python=True, put=put_bin, widened=False, **options):
         path = bare(source, name)
         put(path, tensors, **options)
-        compare(name, path, px, want, python)
+        other = m.reference(loads(VideoMAEForVideoClassification, path, dtype=torch.float32)[0], px)[0] if widened else want
+        compare(name, path, px, other, python)
 
     form("bin", tensors)
     form("bin, module names", dict(model.state_dict()))
@@ -122,6 +177,13 @@ def classification():
     form("bin, parameters", dict(model.named_parameters()))
     form("bin, sharded", tensors, shards=3)
     form("bin, views", views(tensors))
+    form("bin, protocol 3", tensors, pickle_protocol=3)
+    form("bin, attributes", attributed(tensors))
+    form("bin, float8", {k: v.to(torch.float8_e4m3fn if v.dim() > 1 else torch.float8_e5m2) for k, v in tensors.items()}, widened=True)
+    form("safetensors, float8", {k: v.to(torch.float8_e4m3fn) for k, v in tensors.items()}, put=put_safetensors, widened=True)
+    other_types(source, tensors, px, want)
+    for name, change in INDEXES.items():
+        form(f"safetensors, {name}", tensors, put=lambda path, t: put_index(path, t, change))
     form("bin, double", {k: v.double() for k, v in tensors.items()})
     for prefix in ("module.", "model.", "_orig_mod.module."):
         form(f"bin, {prefix[:-1]}", renamed(tensors, lambda k: prefix + k), python=False)
@@ -137,14 +199,22 @@ def classification():
         put_bin(path, {k: v.to(dtype) for k, v in tensors.items()})
         half, _ = loads(VideoMAEForVideoClassification, path, dtype=torch.float32)
         compare(name, path, px, m.reference(half, px)[0])
-    with contextlib.suppress(Exception):
-        legacy = bare(source, "legacy")
-        put_bin(legacy, tensors, _use_new_zipfile_serialization=False)
-        c.reel("forward", "--model", legacy, "--input", os.path.join(c.WORK, "in.safetensors"), "--output",
-               os.path.join(c.WORK, "none.safetensors"), want=1)
-        c.report(True, "bin, legacy: refused")
-        return
-    c.report(False, "bin, legacy: refused")
+    for protocol in (2, 3, 4, 5):
+        refused(source, f"legacy, protocol {protocol}", lambda p: put_bin(
+            p, tensors, _use_new_zipfile_serialization=False, pickle_protocol=protocol), "before version 1.6")
+    for protocol in (4, 5):
+        refused(source, f"protocol {protocol}", lambda p: put_bin(p, tensors, pickle_protocol=protocol), f"protocol {protocol}")
+    bias = "classifier.bias"
+    turned = torch.complex(torch.zeros_like(tensors[bias]), -tensors[bias]).conj().imag
+    refused(source, "negative view", lambda p: put_bin(p, {**tensors, bias: turned}), bias + " is a conjugate or negative view")
+    refused(source, "whole numbers", lambda p: put_bin(p, {**tensors, bias: tensors[bias].to(torch.int8)}), bias + " has dtype I8")
+    refused(source, "complex", lambda p: put_bin(p, {**tensors, bias: tensors[bias].to(torch.complex128)}), bias + " has dtype complex128")
+    script = torch.jit.script(torch.nn.Linear(2, 2))
+    refused(source, "scripted", lambda p: torch.jit.save(script, os.path.join(p, "pytorch_model.bin")), "scripted module")
+    refused(source, "wrong shard", lambda p: put_index(p, tensors, lambda where: where.update(
+        {bias: next(v for v in where.values() if v != where[bias])})), bias + " is not in ")
+    refused(source, "lost shard tensor", lambda p: put_index(p, tensors, lambda where: None, lost=bias),
+            bias + ", which none of its shards has")
 
 
 def base_models():

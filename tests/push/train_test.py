@@ -65,7 +65,8 @@ refused(r, "a token that may not write is refused before anything is done", "rol
 check(not os.path.exists(WORK + "/r2"), "no folder was made")
 refused(train(WORK + "/r2", "--push_to_hub", "--hub_model_id", "acme/none", HF_TOKEN=None), "no token", "reel hub login")
 refused(train(WORK + "/r2", "--push_to_hub", "--hub_model_id", "a--b/x"), "a name that is none", "--hub_model_id")
-check(train(WORK + "/r2", "--push_to_hub", "--hub_model_id", "acme/none", HF_HUB_OFFLINE="1").code == 1 and not os.path.exists(WORK + "/r2"), "offline")
+refused(train(WORK + "/r2", "--push_to_hub", "--hub_model_id", "acme/none", HF_HUB_OFFLINE="1"), "offline", "acme/none is not possible in offline mode")
+check(not os.path.exists(WORK + "/r2"), "offline: no folder was made")
 r = train(WORK + "/r2", "--hub_token", "hf_mock_write")
 check(r.code == 2 and "reel hub login" in r.err and "hf_mock_write" not in r.err, "--hub_token is refused, and not shown", r)
 
@@ -95,6 +96,7 @@ r = subprocess.run(["bash", "-c", command], env=dict(environment(near, near.home
                    capture_output=True, text=True, cwd=WORK)
 check(r.returncode == 0 and sorted(files("acme/failing")) == RESULT, "the command that it names does it, and leaves out what the push does", command, r,
       sorted(files("acme/failing")))
+check(command.count("--exclude") > 4 and "," not in command, "an --exclude a pattern", command)
 check("\n" not in command and "\\012" in command, "on one line", command)
 for name in ("_mine.txt", ".half.tmp", ".reel.lock"):
     os.unlink(os.path.join(failing, name))

@@ -74,8 +74,11 @@ def places():
     check(r.code == 0 and "inner/b.txt" in files("alice/mine") and near.url + "/alice/mine" in r.out, "without ORG it is the user's; below a folder", r)
     r = reel("hub", "upload", "acme/ign", one)
     check(r.code == 0 and sorted(files("acme/ign")) == [".gitignore", "b.txt", "clip.tar.gz"], ".gitignore is kept to", r)
-    r = reel("hub", "upload", "acme/pat", one, "--include", "*.txt,*.log", "--exclude", "c*")
+    r = reel("hub", "upload", "acme/pat", one, "--include", "*.txt", "--include", "*.log", "--exclude", "c*")
     check(r.code == 0 and sorted(files("acme/pat")) == ["b.txt"], "--include and --exclude", r)
+    r = reel("hub", "upload", "acme/pat3", folder("twice", {"a.txt": "a", "key.txt": "k", "x,y.log": "xy", "x": "x", "y.log": "y"}), "--exclude", "key*",
+             "--exclude", "x,*")
+    check(r.code == 0 and sorted(files("acme/pat3")) == ["a.txt", "x", "y.log"], "each --exclude counts, and a comma is one", r)
     refused(reel("hub", "upload", "acme/pat2", one, "--include", "*.none"), "nothing left to send", "no file", "--include")
     r = reel("hub", "upload", "acme/pat", one + "/c.log", "--revision", "exp/two")
     check(r.code == 0 and "c.log" in files("acme/pat", branch="exp/two") and "c.log" not in files("acme/pat"), "a branch that is missing is made", r)
@@ -94,6 +97,16 @@ def places():
 
 
 def refusals():
+    fresh()
+    one = folder("one", {"b.txt": "b"})
+    for place in ("/abs", "../x", "a/../b", "x/.git", ".cache/x", "a//b"):
+        r = refused(reel("hub", "upload", "acme/place", one, place), "%s is no place in a repository" % place, "PATH_IN_REPO", place)
+        check("b.txt" not in r.err, "no file is blamed", r)
+    for option in ("--commit_message", "--commit_description"):
+        refused(reel("hub", "upload", "acme/place", one, option, b"bad\xff"), option + " that is not UTF-8", option, "UTF-8")
+    check(not seen(), "nothing was asked", seen())
+    check(reel("hub", "upload", "acme/place", one, "in/side/").code == 0 and sorted(files("acme/place")) == ["in/side/b.txt"], "a folder that ends in /")
+    refused(reel("hub", "upload", "acme/place", one, "--offline"), "offline", "sending to acme/place is not possible in offline mode")
     fresh()
     up = folder("up", contents(3))
     r = reel("hub", "upload", "acme/priv", up, "--private")
@@ -167,8 +180,8 @@ def secrets_and_links():
     os.unlink(up + "/settings.txt")
     tokens = folder("tokens", {"a.txt": "a", "hf/token": "hf_another", "hf/stored_tokens": "[x]\nhf_token = hf_another\n"})
     os.symlink("hf/token", tokens + "/t.txt")
-    for exclude, name in (("hf/*", "t.txt"), ("hf/token,t.txt", "hf/stored_tokens")):
-        refused(reel("hub", "upload", "acme/ways2", tokens, "--exclude", exclude, HF_HOME=tokens + "/hf"), "a file of tokens: " + name, "tokens",
+    for exclude, name in ((["hf/*"], "t.txt"), (["hf/token", "t.txt"], "hf/stored_tokens")):
+        refused(reel("hub", "upload", "acme/ways2", tokens, *[x for e in exclude for x in ("--exclude", e)], HF_HOME=tokens + "/hf"), "a file of tokens: " + name, "tokens",
                 "--exclude " + name)
     up = folder("links", {"a.txt": "a", "in/b.txt": "b"})
     os.mkfifo(up + "/pipe")
