@@ -99,8 +99,10 @@ show(d=card.data.to_dict(), e=[[x.metric_type, x.metric_value, x.dataset_name, x
     metrics = r["d"]["model-index"][0]["results"][0]["metrics"]
     c.report(r["d"]["license"] == "cc-by-4.0" and r["d"]["pipeline_tag"] == "video-classification" and r["d"]["library_name"] == "transformers",
              "the card's block is read by the official client", str(r["d"])[:300])
-    c.report([m["type"] for m in metrics] == ["accuracy", "f1", "precision", "recall"] and all(0 <= m["value"] <= 1 for m in metrics), "with values", str(metrics))
-    c.report([e[2:] for e in r["e"]] == [["two ways: up & down"] * 2 + ["val", "video-classification"]] * 4, "and what they are of", str(r["e"]))
+    names = ["Accuracy of clips", "Accuracy of videos", "F1 (macro) of videos", "Precision (macro) of videos", "Recall (macro) of videos"]
+    c.report([m["type"] for m in metrics] == ["accuracy", "accuracy", "f1", "precision", "recall"] and [m["name"] for m in metrics] == names and
+             all(0 <= m["value"] <= 1 for m in metrics), "with values", str(metrics))
+    c.report([e[2:] for e in r["e"]] == [["two ways: up & down"] * 2 + ["val", "video-classification"]] * 5, "and what they are of", str(r["e"]))
 
 
 def both_agree_on_names(h, run):
