@@ -31,6 +31,8 @@ typedef struct reel_card {
     const reel_card_pair *version; size_t versions;
 } reel_card;
 
+enum { REEL_CARD_LIMIT = 8 << 20 };  /* bytes of one that is read */
+
 /* The whole of it. NULL: no memory. */
 char *reel_card_text(const reel_card *c);
 

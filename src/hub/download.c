@@ -142,16 +142,11 @@ static reel_status get_named(work *w, const char *const *files, size_t n, reel_e
 
 /* ---- what a listing has ---- */
 
-static reel_patterns exclude_of(const work *w)
-{
-    return (reel_patterns){(const char *const *)w->a->exclude.item, w->a->exclude.n};
-}
-
 static const char *where(const work *w) { return w->to_folder ? w->local.path : w->s.hub->cache_dir; }
 
 static void look_for_copy(const work *w, reel_patterns include, reel_copy *c)
 {
-    reel_copy_look(w->s.hub, &w->repo, w->to_folder ? &w->local : NULL, include, exclude_of(w), c);
+    reel_copy_look(w->s.hub, &w->repo, w->to_folder ? &w->local : NULL, include, reel_patterns_of(&w->a->exclude), c);
 }
 
 static reel_status want_listed(work *w, uint64_t *total, reel_error *err);
@@ -325,7 +320,7 @@ static reel_status get_listed(work *w, reel_patterns include, reel_error *err)
     w->repo.revision = w->commit;
     REEL_TRY(reel_listing_fetch(&w->s, &w->repo, &w->listing, err));
     REEL_TRY(check_found(w, &w->listing, err));
-    reel_listing_filter(&w->listing, include, exclude_of(w));
+    reel_listing_filter(&w->listing, include, reel_patterns_of(&w->a->exclude));
     if (w->listing.n == 0)
         REEL_TRY(reel_fail(err, REEL_ERR_NOT_FOUND, whole ? "%s: it has no files" : "%s: none of its files matches", w->repo.id));
     REEL_TRY(check_twins(w, err));

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "args/jobs.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -202,6 +203,11 @@ void reel_listing_note(int base, const char *commit, const reel_listing *l)
 }
 
 /* ---- choosing ---- */
+
+reel_patterns reel_patterns_of(const reel_list *list)
+{
+    return (reel_patterns){(const char *const *)list->item, list->n};
+}
 
 static bool fits(const char *pattern, const char *path)
 {

@@ -24,6 +24,10 @@ reel_status reel_listing_fetch(reel_session *s, const reel_repo *repo, reel_list
 bool reel_listing_read(int base, const char *commit, reel_listing *l);
 void reel_listing_note(int base, const char *commit, const reel_listing *l);
 
+struct reel_list;
+/* Those that an option was given. Borrowed. */
+reel_patterns reel_patterns_of(const struct reel_list *list);
+
 /* Does one of them fit? */
 bool reel_pattern_match(reel_patterns patterns, const char *path);
 /* Let through by both; none in include lets everything through. */

@@ -3,10 +3,9 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "hub/card.h"
 #include "hub/get.h"
 #include "hub/push.h"
-
-enum { CARD_LIMIT = 8 << 20 };
 
 static reel_status read_cached(const reel_session *s, const reel_repo *repo, const char *commit, char **text, reel_error *err)
 {
@@ -16,7 +15,7 @@ static reel_status read_cached(const reel_session *s, const reel_repo *repo, con
     if (status != REEL_OK)
         return status;
     char *path = reel_hub_cache_path(&c, commit, "README.md");
-    status = path != NULL ? reel_file_read(path, CARD_LIMIT, text, &n, err) : reel_fail_nomem(err, repo->id);
+    status = path != NULL ? reel_file_read(path, REEL_CARD_LIMIT, text, &n, err) : reel_fail_nomem(err, repo->id);
     reel_hub_cache_close(&c);
     reel_free(path);
     return status;

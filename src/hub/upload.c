@@ -232,7 +232,7 @@ static reel_status place_check(const char *inside, reel_error *err)
     char *name = reel_path_trim(inside);
     if (name == NULL)
         return reel_fail_nomem(err, "name");
-    const bool good = reel_repo_file_valid(name) && !reel_pattern_match(REEL_PATTERNS(".cache", ".cache/*", "*/.cache", "*/.cache/*"), name);
+    const bool good = reel_repo_file_valid(name) && !reel_upload_is_private(name);
     reel_free(name);
     return good ? REEL_OK : reel_fail(err, REEL_ERR_ARG, "PATH_IN_REPO: '%s' cannot be a place in a repository (it begins at its top, without '/', "
                                       "has no part '..', '.git' or '.cache', no '\\', no control characters, and is UTF-8)", inside);
@@ -252,8 +252,8 @@ reel_status reel_hub_upload(reel_context *ctx, const reel_args *args, const char
         return reel_fail(err, REEL_ERR_ARG, "an upload takes ORG/NAME, then a folder or file (none: the one this is), then its place in "
                          "the repository (none: the top)");
     reel_push push = {.id = names[0], .revision = o->revision, .path = n > 1 ? names[1] : ".", .inside = n > 2 ? names[2] : NULL,
-                      .message = o->commit_message, .description = o->commit_description, .include = {(const char *const *)o->include.item, o->include.n},
-                      .exclude = {(const char *const *)o->exclude.item, o->exclude.n},
+                      .message = o->commit_message, .description = o->commit_description, .include = reel_patterns_of(&o->include),
+                      .exclude = reel_patterns_of(&o->exclude),
                       .create_pr = o->create_pr, .typed = true, .force = o->force};
     if (!reel_repo_type_parse(o->repo_type, &push.type))
         return reel_fail(err, REEL_ERR_ARG, "--repo_type %s: model, dataset or space", o->repo_type);

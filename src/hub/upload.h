@@ -53,6 +53,9 @@ reel_status reel_upload_head(reel_upload *u, reel_error *err);
 /* The Hub's opinion of README.md, if it is among the files. */
 reel_status reel_upload_card_check(reel_upload *u, reel_error *err);
 
+/* upload_files.c: is a part of this path .git or .cache? */
+bool reel_upload_is_private(const char *path);
+
 /* preupload.c: asks which way each file goes, and settles those that the head has. */
 reel_status reel_upload_ask(reel_upload *u, reel_error *err);
 bool reel_upload_all_settled(const reel_upload *u);

@@ -41,8 +41,7 @@ static bool private_folder(const char *name)
     return strcmp(name, ".git") == 0 || strcmp(name, ".cache") == 0;
 }
 
-/* Is a part of this path such a folder? */
-static bool in_private_folder(const char *path)
+bool reel_upload_is_private(const char *path)
 {
     return reel_pattern_match(REEL_PATTERNS(".git", ".git/*", "*/.git", "*/.git/*", ".cache", ".cache/*", "*/.cache", "*/.cache/*"), path);
 }
@@ -125,7 +124,7 @@ static reel_status follow(collecting *c, const char *path, struct stat *st, bool
     if (strncmp(c->target, c->root, n) != 0 || c->target[n] != '/')
         return reel_fail(err, REEL_ERR_ARG, "%s is a link to something outside the folder, and is not followed. Copy the file there, or "
                          "leave it out with --exclude", path);
-    *stays = in_private_folder(c->target + n + 1);
+    *stays = reel_upload_is_private(c->target + n + 1);
     if (*stays)
         reel_log(c->u->s.ctx, REEL_LOG_WARNING, "hub", "%s is left out: it is a link to %s, and nothing of .git and .cache is sent", path,
                  c->target + n + 1);

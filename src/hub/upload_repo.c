@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "hub/card.h"
 
-enum { CONFLICT_TRIES = 20, CARD_LIMIT = 8 << 20 };  /* a minute of waiting */
+enum { CONFLICT_TRIES = 20 };  /* a minute of waiting */
 
 /* ---- create ---- */
 
@@ -205,7 +206,7 @@ static reel_status card_ask(reel_upload *u, const reel_up_file *f, reel_error *e
     reel_http_answer a = {0};
     reel_json *j = reel_json_object();
     reel_status status = REEL_OK;
-    REEL_TRY(reel_up_file_read(f, CARD_LIMIT, &text, &n, err));
+    REEL_TRY(reel_up_file_read(f, REEL_CARD_LIMIT, &text, &n, err));
     if (!reel_utf8_valid(text, n) || memchr(text, '\0', n) != NULL) {
         status = reel_fail(err, REEL_ERR_FORMAT, "%s is not UTF-8 text", f->path);
         goto done;

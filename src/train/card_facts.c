@@ -10,7 +10,7 @@
 #include "hub/push.h"
 #include "train/trainer.h"
 
-enum { PAIRS = 24, CARD_LIMIT = 8 << 20 };
+enum { PAIRS = 24 };
 
 typedef struct facts {
     reel_card card;
@@ -247,23 +247,19 @@ static void facts_make(facts *f, const reel_trainer *t)
     f->card.versions = 1;
 }
 
-/* The words that a person wrote, here or else on the Hub, where another folder's run may have been pushed from; NULL: none did. */
+/* The card that is there: here if a person wrote it, else on the Hub, where another folder's run may have been pushed from; NULL: none. */
 static reel_status read_words(const reel_trainer *t, const char *path, char **words, reel_error *err)
 {
     size_t n;
     reel_status status = REEL_OK;
     *words = NULL;
     if (reel_exists(path))
-        status = reel_file_read(path, CARD_LIMIT, words, &n, err);
+        status = reel_file_read(path, REEL_CARD_LIMIT, words, &n, err);
     if (status != REEL_OK || (*words != NULL && !reel_card_is_ours(*words)))
         return status;
     reel_free(*words);
     status = reel_hub_readme(t->ctx, t->hub_id, t->o->hub_revision, words, err);
-    if (*words != NULL && reel_card_is_ours(*words)) {
-        reel_free(*words);
-        *words = NULL;
-    }
-    if (*words != NULL)
+    if (*words != NULL && !reel_card_is_ours(*words))
         reel_log(t->ctx, REEL_LOG_NOTE, "hub", "README.md of %s is not reel's: its words stay, and only what its first block lacks is added",
                  t->hub_id);
     return status;

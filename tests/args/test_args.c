@@ -234,6 +234,22 @@ static void test_copy(void **state)
     reel_args_close(&args);
 }
 
+/* A copy, after each of its allocations has failed once. */
+static reel_args *copy_without_memory(const reel_args *args)
+{
+    reel_args *copy = NULL;
+    for (long n = 1;; n++) {
+        reel_mem_fail_at(n, false);
+        const reel_status status = reel_args_copy(args, &copy, &err);
+        reel_mem_fail_at(0, false);
+        if (status == REEL_OK)
+            break;
+        assert_int_equal(status, REEL_ERR_NOMEM);
+        assert_null(copy);
+    }
+    return copy;
+}
+
 /* Each text adds one, in a file too; a comma is part of it. */
 static void test_list(void **state)
 {
@@ -262,15 +278,7 @@ static void test_list(void **state)
     item = reel_args_list(args, "exclude", &n);
     assert_int_equal(n, 1);  /* the command line beats the file */
     assert_string_equal(item[0], "mine");
-    for (long at = 1;; at++) {
-        reel_mem_fail_at(at, false);
-        const reel_status status = reel_args_copy(args, &copy, &err);
-        reel_mem_fail_at(0, false);
-        if (status == REEL_OK)
-            break;
-        assert_int_equal(status, REEL_ERR_NOMEM);
-        assert_null(copy);
-    }
+    copy = copy_without_memory(args);
     reel_args_close(&copy);
     reel_args_close(&args);
 }
@@ -291,15 +299,7 @@ static void test_memory(void **state)
         assert_null(args);
         assert_true(err.message[0] != '\0');
     }
-    for (long n = 1;; n++) {
-        reel_mem_fail_at(n, false);
-        const reel_status status = reel_args_copy(args, &copy, &err);
-        reel_mem_fail_at(0, false);
-        if (status == REEL_OK)
-            break;
-        assert_int_equal(status, REEL_ERR_NOMEM);
-        assert_null(copy);
-    }
+    copy = copy_without_memory(args);
     reel_mem_fail_at(1, false);
     assert_int_equal(reel_args_set(copy, "data", "x", &err), REEL_ERR_NOMEM);
     reel_mem_fail_at(0, false);
