@@ -105,7 +105,8 @@ reel_status reel_pool_get(const reel_pool *p, reel_session *s, reel_wanted *w, s
     size_t threads = 0;
     crew c = {.p = p, .first = s, .w = w, .n = n, .lock = PTHREAD_MUTEX_INITIALIZER, .total = total, .count_total = total == 0,
               .since = reel_now()};
-    c.get = (reel_get){.repo = p->repo, .local = p->local, .force = p->force, .away = p->away, .patient = p->patient, .fetched = fetched, .announced = announced, .user = &c};
+    c.get = (reel_get){.repo = p->repo, .local = p->local, .force = p->force, .away = p->away, .patient = p->patient,
+                       .fetched = fetched, .announced = announced, .user = &c};
     const size_t wanted = p->threads < 1 ? 1 : p->threads > THREADS_MAX ? THREADS_MAX : (size_t)p->threads;
     while (threads + 1 < wanted && threads + 1 < n && pthread_create(&thread[threads], NULL, thread_main, &c) == 0)
         threads++;

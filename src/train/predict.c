@@ -44,8 +44,9 @@ typedef struct predictor {
 enum { URL_SECONDS = 600 };
 #define URL_LIMIT (2ull << 30) /* bytes */
 
-/* The file of an input: for one of a data set on the Hub that of the cache, for an address one that is fetched now, and dropped at the end. From then on the input is shown without its query,
- * which may be a credential. Of several inputs, one that cannot be had does not stop the others. */
+/* The file of an input: for one of a data set on the Hub that of the cache, for an address one that is fetched now, and dropped at the
+ * end. From then on the input is shown without its query, which may be a credential. Of several inputs, one that cannot be had does not
+ * stop the others. */
 static reel_status fetch(predictor *p, size_t i, reel_error *err)
 {
     reel_error why = {0};
